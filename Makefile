@@ -1,0 +1,48 @@
+# Everything a newcomer needs, with Python 3.11 or later, pip and make.
+PYTHON ?= python3
+CORES ?= all
+CONFIG ?= config.yaml
+VENV := .venv
+BIN := $(VENV)/bin
+RESULTS := $(lastword $(shell sed -n 's/^results: *//p' $(CONFIG)))
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help env run test format verify clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+env: $(VENV)/installed ## install the pinned environment, development tools included, into .venv
+
+$(VENV)/installed: envs/requirements.lock envs/dev.lock
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or later is needed'"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement envs/requirements.lock --requirement envs/dev.lock
+	touch $@
+
+run: env ## run the study of config.yaml (CONFIG="a.yaml b.yaml" for others), then its report
+	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --rerun-incomplete --show-failed-logs --quiet rules host
+	@$(MAKE) --no-print-directory $(RESULTS)/report.html
+	@echo "page:   $(RESULTS)/page/index.html"
+	@echo "report: $(RESULTS)/report.html"
+
+$(RESULTS)/report.html: $(RESULTS)/page/index.html # Snakemake's own report, made again when the page was
+	$(BIN)/snakemake --configfile $(CONFIG) --report $@ --quiet all
+
+test: env ## format, lint, types, every test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+	$(BIN)/python -m pytest
+
+format: env ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+verify: env ## hold every result against the config; what does not match is due again
+	$(BIN)/python -m pipeline.verify --configfiles $(CONFIG)
+
+clean: ## remove the results of config.yaml, with logs and benchmarks
+	rm -rf $(RESULTS) logs benchmarks

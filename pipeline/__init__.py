@@ -1,0 +1,1 @@
+"""The steps of the study (verbs, *.py here) and the science they call (nouns, one sub-package per layer)."""

@@ -1,0 +1,94 @@
+"""Step: the attribution maps of one method, for the images of one split, on one trained network."""
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline import cli, config, loaded, machine, plugins, provenance, store
+from pipeline.data._pixels import normalise
+from pipeline.progress import progress
+from pipeline.randomness import seeded
+
+
+def main(
+    data: str,
+    weights: str,
+    predictions: str,
+    maps: str,
+    model: dict[str, Any],
+    method: dict[str, Any],
+    split: str,
+    target: str | int,
+    explain: int = 0,
+    batch_size: int = 256,
+    gpu: int = 0,
+    threads: int = 1,
+) -> None:
+    """Explain the images batch by batch and write the raw maps, going on where a run was cut short.
+
+    Args:
+        data: marker of the data set's store.
+        weights: safetensors file of the trained network.
+        predictions: marker of the store of its predictions.
+        maps: marker of the store to write: one array for each map of the method, targets and ids.
+        model: the network's entry.
+        method: the method's entry, such as {"use": "smoothgrad", "base": {"use": "gradient"}}.
+        split: train, test, or explain (the test images that the metrics use).
+        target: the class explained: predicted, label, a class name or its index.
+        explain: number of images of the split explain.
+        batch_size: images of one call of the method.
+        gpu: 1 to run on a GPU, 0 on the CPU.
+        threads: CPU threads.
+    """
+    device = machine.prepare(threads, gpu)
+    settings = {"model": model, "method": method, "split": split, "target": target}
+    if split == "explain":
+        settings["explain"] = explain
+    made_by = provenance.record("attribute", settings, {"data": data, "weights": weights, "predictions": predictions})
+    made_by["environment"] = provenance.environment(device.type)
+
+    dataset = loaded.data(data, device)
+    network = loaded.trained(model, weights, dataset)
+    ids = torch.from_numpy(dataset.places(split, explain))
+    layer = loaded.target_layer(method, model)
+    probe = normalise(dataset.images[ids[:2].to(device)], dataset.mean, dataset.std)
+    if reason := plugins.refusal(method, layer, network, probe):
+        logging.warning("skipped: %s", reason)
+        store.skip(maps, made_by, reason)
+        return
+
+    targets = loaded.targets(target, predictions, dataset)
+    draft = store.begin(maps, made_by, len(ids), store.block_length(*dataset.images.shape[2:]))
+    due = list(store.due(draft))
+    batches = [batch for rows in due for batch in ids[rows].split(batch_size)]
+    found = progress((_explain(method, network, layer, dataset, targets, batch) for batch in batches), len(batches), "batches")
+    for rows in due:
+        parts = [next(found) for _ in ids[rows].split(batch_size)]
+        arrays = {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+        chosen = {"ids": ids[rows].numpy(), "targets": targets.cpu()[ids[rows]].numpy()}
+        store.put(draft, rows, arrays | chosen)
+    store.publish(draft, parts=list(config.parts(method)))
+
+
+def _explain(
+    method: dict[str, Any],
+    network: torch.nn.Module,
+    layer: str | None,
+    dataset: loaded.Data,
+    targets: Tensor,
+    ids: Tensor,
+) -> dict[str, Tensor]:
+    """Return the maps of one batch by name, float32 on the CPU. The generator starts anew for every batch."""
+    places = ids.to(dataset.images.device)
+    given = {"ids": ids, "labels": dataset.labels[places], "mean": dataset.mean, "std": dataset.std, "layer": layer}
+    attribute = plugins.bind("attribution", method, generator=seeded("attribute"), **given)
+    images = normalise(dataset.images[places], dataset.mean, dataset.std)
+    maps = attribute(network, images, targets[places])
+    parts = maps if isinstance(maps, dict) else {"maps": maps}
+    return {name: part.float().cpu() for name, part in parts.items()}
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,67 @@
+"""SmoothGrad, SmoothGrad-Squared and VarGrad over any base method, from the same noisy maps.
+
+Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017 (arXiv:1706.03825), section 3. The square is Hooker
+et al., "A Benchmark for Interpretability Methods in Deep Neural Networks", NeurIPS 2019 (arXiv:1806.10758), section
+4.1; the variance is Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018 (arXiv:1810.03292), as the former
+write it.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.bounds import AtLeast
+
+LABEL = "SmoothGrad"
+FAMILY = "ensemble"
+REDUCE = {"mean": "abs_max", "square": "sum", "variance": "sum"}
+REQUIRES = ()
+
+
+def parts(entry: dict) -> tuple[str, ...]:
+    """Name the maps that a config entry yields."""
+    return ("mean", "square", "variance")
+
+
+def smoothgrad(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    *,
+    base: Callable[[nn.Module, Tensor, Tensor], Tensor],
+    generator: torch.Generator,
+    samples: Annotated[int, AtLeast(1)] = 50,
+    noise: Annotated[float, AtLeast(0)] = 0.15,
+) -> dict[str, Tensor]:
+    """Take mean, mean square and variance of the maps of ``base`` over noisy copies of each image.
+
+    The variance is the population's (divided by ``samples``), updated copy by copy (Welford), never negative.
+
+    Args:
+        model: classifier in eval mode, (N, C, H, W) -> (N, K) logits.
+        images: (N, C, H, W), normalised as in training.
+        targets: (N,) int64, the class explained for each image.
+        base: the method to smooth, evaluated ``samples`` times.
+        generator: source of the noise, whose standard normal draws (C, H, W) are common to all images.
+        samples: noisy copies per image.
+        noise: standard deviation of the noise, as a fraction of each image's own range (max - min over C, H, W).
+
+    Returns:
+        "mean": maps of the shape and unit that ``base`` gives. "square", "variance": that unit squared.
+    """
+    images = images.detach()
+    spread = noise * (images.amax((1, 2, 3), keepdim=True) - images.amin((1, 2, 3), keepdim=True))
+    # half-precision maps are gathered in single precision: the last of many samples would round away
+    wide = torch.promote_types(images.dtype, torch.float32)
+    mean = deviation = torch.zeros((), dtype=wide, device=images.device)
+    for sample in range(samples):
+        # drawn in single precision whatever the images are, so that every precision sees the same noise
+        jitter = torch.randn(images.shape[1:], generator=generator, dtype=torch.float32).to(images)
+        change = base(model, images + spread * jitter, targets) - mean
+        mean = mean + change / (sample + 1)
+        deviation = deviation + change**2 * sample / (sample + 1)  # sum of squared distances from the mean so far
+    variance = deviation / samples
+    maps = {"mean": mean, "square": mean**2 + variance, "variance": variance}
+    return {part: values.to(images.dtype) for part, values in maps.items()}

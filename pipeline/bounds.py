@@ -1,0 +1,46 @@
+"""What a parameter may be, stated in its signature: ``samples: Annotated[int, AtLeast(1)] = 50``.
+
+``config.py`` reads these from the source, by ``ast``, and refuses a bad entry before any job starts.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """The value is ``low`` or more."""
+
+    low: float
+
+    def __contains__(self, value: float) -> bool:
+        return value >= self.low
+
+    def __str__(self) -> str:
+        return f"at least {self.low:g}"
+
+
+@dataclass(frozen=True)
+class Between:
+    """The value lies from ``low`` to ``high``, both included."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"between {self.low:g} and {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Above:
+    """The value is greater than ``low``."""
+
+    low: float
+
+    def __contains__(self, value: float) -> bool:
+        return value > self.low
+
+    def __str__(self) -> str:
+        return f"above {self.low:g}"

@@ -1,0 +1,221 @@
+"""The form of config.yaml: the one place that knows it. Imports no torch.
+
+The top level is a JSON schema, workflow/schemas/config.schema.yaml, so that editors complete it. The entries are checked
+against the signatures of the functions that they use, read from the source by ``ast``: the signature is the schema. So
+``snakemake -n`` stays fast and refuses a misspelt name or a bad value before any job starts.
+"""
+
+import ast
+import builtins
+import difflib
+import functools
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jsonschema
+import yaml
+
+from pipeline import bounds
+
+HERE = Path(__file__).parent
+SCHEMA = HERE.parent / "workflow" / "schemas" / "config.schema.yaml"
+# Keyword parameters that the steps fill in themselves, and that no entry may state.
+GIVEN = {
+    "data": {"root"},
+    "models": {"channels", "classes", "size"},
+    "training": {"seed", "resume", "mean", "std"},
+    "attribution": {"generator", "ids", "labels", "masks", "mean", "std", "attribute"},
+    "evaluation": {"generator", "ids", "labels", "masks", "mean", "std", "attribute", "maps", "ranks", "fills"},
+}
+# Keys of an entry that the steps read, beside those that the plug-in's signature names.
+COMMON = {"data": {"explain", "target"}, "models": {"datasets", "training"}, "attribution": {"reduce"}}
+DEFAULTS = {"data_dir": "data", "device": "auto", "batch_size": 256, "gallery": 2, "differences": {}, "retraining": None}
+REDUCTIONS = ("abs_max", "abs_sum", "sum", "positive_sum")
+
+
+class Parameter(NamedTuple):
+    """A keyword parameter of a plug-in: its annotation, as a typing object, and whether it must be given."""
+
+    annotation: Any
+    needed: bool
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raise ValueError, in one sentence that names the entry, unless the whole config can be run."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(config):
+        raise ValueError(_explain(error))
+    for section, layer in (("datasets", "data"), ("methods", "attribution"), ("metrics", "evaluation")):
+        for name, entry in config[section].items():
+            check_entry(f"{section}.{name}", layer, entry)
+    for name, entry in config["models"].items():
+        check_entry(f"models.{name}", "models", entry)
+        _check_choices(f"models.{name}.datasets", entry.get("datasets", []), config["datasets"], "data set")
+        _check_parameters(f"models.{name}.training", "training", "fit", entry.get("training", {}))
+    _check_retraining(config)
+    for name, pair in config.get("differences", {}).items():
+        _check_choices(f"differences.{name}", pair, config["metrics"], "metric")
+        if name in config["metrics"]:
+            raise ValueError(f"config, differences.{name}: a metric is called so too; choose another name")
+    for section, kind in (("figures", "figure"), ("tables", "table")):
+        choices = [name for name in names("rendering") if constant("rendering", name, "KIND") == kind]
+        _check_choices(section, config[section], choices, kind)
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with what it leaves out, after checking it.
+
+    Raises:
+        ValueError: as ``check`` does.
+    """
+    check(config)
+    return {**DEFAULTS, **config}
+
+
+def check_entry(where: str, layer: str, entry: Mapping[str, Any]) -> None:
+    """Raise ValueError unless ``entry`` names a plug-in of ``layer`` and gives it what its signature asks for."""
+    use = entry.get("use")
+    if use not in names(layer):
+        raise ValueError(f"config, {where}.use: {_no_such('plug-in', use, names(layer))}")
+    stated = {key: value for key, value in entry.items() if key != "use" and key not in COMMON.get(layer, ())}
+    if "reduce" in entry and entry["reduce"] not in REDUCTIONS:
+        raise ValueError(f"config, {where}.reduce: {_no_such('reduction', entry['reduce'], REDUCTIONS)}")
+    _check_parameters(where, layer, use, stated)
+    if "base" in entry:
+        check_entry(f"{where}.base", layer, entry["base"])
+
+
+def names(layer: str) -> list[str]:
+    """Return every name ``layer`` offers: its modules, less those that start with an underscore."""
+    return sorted(path.stem for path in (HERE / layer).glob("[!_]*.py"))
+
+
+def parameters(layer: str, name: str) -> dict[str, Parameter]:
+    """Return the keyword parameters that an entry may state of the function that module ``name`` of ``layer`` offers."""
+    arguments = _function(layer, name, name).args
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    stated = ((a, default) for a, default in pairs if a.arg not in GIVEN.get(layer, ()))
+    return {a.arg: Parameter(_annotation(a.annotation), default is None) for a, default in stated}
+
+
+def constant(layer: str, name: str, key: str) -> Any:
+    """Return the literal constant ``key`` of module ``name`` of ``layer``, or None where it has none."""
+    for node in _tree(layer, name).body:
+        if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == [key]:
+            return ast.literal_eval(node.value)
+    return None
+
+
+def parts(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the maps that a method's entry yields; a method of one map calls it ``maps``."""
+    try:
+        function = _function("attribution", entry["use"], "parts")
+    except StopIteration:
+        return ("maps",)
+    function.returns, function.args.args[0].annotation = None, None  # so that it runs without the module's imports
+    scope: dict[str, Any] = {}
+    exec(compile(ast.fix_missing_locations(ast.Module([function], [])), entry["use"], "exec"), scope)
+    return tuple(scope["parts"](entry))
+
+
+def addresses(name: str, entry: Mapping[str, Any]) -> list[str]:
+    """Return how scores and tables call the maps of a method's entry: ``<entry>``, or ``<entry>.<part>`` for each."""
+    return [name if part == "maps" else f"{name}.{part}" for part in parts(entry)]
+
+
+def _check_parameters(where: str, layer: str, use: str, stated: Mapping[str, Any]) -> None:
+    known = parameters(layer, use)
+    for key in sorted(set(stated) - set(known)):
+        raise ValueError(f"config, {where}: {use} takes no {key!r}; it takes {', '.join(sorted(known)) or 'none'}")
+    for key in sorted(name for name, parameter in known.items() if parameter.needed and name not in stated):
+        raise ValueError(f"config, {where}: {use} needs {key!r}, which is missing; add {key}: to the entry")
+    for key, value in stated.items():
+        if (wish := _mismatch(value, known[key].annotation)) is not None:
+            raise ValueError(f"config, {where}.{key}: it must be {wish}; it is {value!r}")
+
+
+def _check_retraining(config: Mapping[str, Any]) -> None:
+    plan = config.get("retraining")
+    if not plan:
+        return
+    known = [address for name, entry in config["methods"].items() for address in addresses(name, entry)]
+    _check_choices("retraining.methods", plan["methods"], known, "method")
+    _check_choices("retraining.models", plan.get("models", []), config["models"], "model")
+    _check_parameters("retraining.training", "training", "fit", plan.get("training", {}))
+
+
+def _check_choices(where: str, stated: Iterable[str], choices: Iterable[str], what: str) -> None:
+    known = list(choices)
+    for name in stated:
+        if name not in known:
+            raise ValueError(f"config, {where}: {_no_such(what, name, known)}")
+
+
+def _no_such(what: str, name: object, choices: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(name), list(choices), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"no {what} is called {name!r}; {hint}there are: {', '.join(choices)}"
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    where = ".".join(str(step) for step in error.absolute_path) or "top level"
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        unknown = next(key for key in error.instance if key not in known)
+        return f"config, {where}: {_no_such('key', unknown, known)}"
+    wish = error.schema.get("description")
+    return f"config, {where}: {error.message}" + (f"; it should be: {wish}" if wish else "")
+
+
+@functools.cache
+def _tree(layer: str, name: str) -> ast.Module:
+    return ast.parse((HERE / layer / f"{name}.py").read_text(encoding="utf-8"))
+
+
+def _function(layer: str, module: str, name: str) -> ast.FunctionDef:
+    body = _tree(layer, module).body
+    return next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == name)
+
+
+def _annotation(node: ast.expr | None) -> Any:
+    """Return the typing object that an annotation writes; what needs an import (``Callable``, ``Tensor``) is Any."""
+    known = {**vars(builtins), **vars(typing), **vars(bounds)}
+    if node is None or any(isinstance(n, ast.Name) and n.id not in known for n in ast.walk(node)):
+        return Any
+    if any(isinstance(n, ast.Name) and n.id == "Callable" for n in ast.walk(node)):
+        return Any
+    return eval(compile(ast.Expression(node), "annotation", "eval"), known)
+
+
+def _mismatch(value: object, annotation: Any) -> str | None:
+    """Return what a value should be, in words, or None if it is."""
+    if annotation is Any:
+        return None
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        wish = " and ".join([_words(arguments[0]), *map(str, arguments[1:])])
+        fits = _mismatch(value, arguments[0]) is None and all(value in bound for bound in arguments[1:])
+        return None if fits else wish
+    if origin is typing.Literal:
+        return None if value in arguments else f"one of {', '.join(map(str, arguments))}"
+    if origin in {list, tuple}:
+        fits = isinstance(value, list) and all(_mismatch(item, arguments[0]) is None for item in value)
+        return None if fits else f"a list, each item {_words(arguments[0])}"
+    if arguments:  # a union: X | None
+        return None if any(_mismatch(value, choice) is None for choice in arguments) else _words(annotation)
+    return None if _is(value, annotation) else _words(annotation)
+
+
+def _is(value: object, annotation: Any) -> bool:
+    if isinstance(value, bool):
+        return annotation is bool
+    return isinstance(value, int | float if annotation is float else annotation)
+
+
+def _words(annotation: Any) -> str:
+    plain = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "nothing"}
+    if annotation in plain:
+        return plain[annotation]
+    return " or ".join(_words(choice) for choice in typing.get_args(annotation)) or str(annotation)

@@ -1,0 +1,110 @@
+"""The results of a study as the summary reads them: scores of every network stacked over seeds, and what was skipped."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline import plan, store
+from pipeline.plan import split_address
+
+
+class Found(NamedTuple):
+    """One metric's arrays for one map of one method: whose they are, then (S, N, ...) over training seeds and images."""
+
+    names: dict[str, Any]
+    scores: NDArray[np.float64]
+    curves: NDArray[np.float64] | None
+    x: NDArray[np.float64] | None
+
+
+def networks(study: Mapping[str, Any]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Return {(data set, model): its runs, one for each seed}."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for run in study["runs"]:
+        found.setdefault((run["dataset"], run["model"]), []).append(run)
+    return found
+
+
+def index(results: str, run: Mapping[str, Any], entry: str) -> dict[str, Any]:
+    """Return what the evaluation of a method on one network wrote: stores, or why it was skipped."""
+    path = plan.path("index", {"results": results}, {**run, "method": entry})
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def scores(results: str, study: Mapping[str, Any]) -> Iterator[Found]:
+    """Yield what every metric found for every map, then the differences of metrics that the study asks for."""
+    for (dataset, model), runs in networks(study).items():
+        for entry, addresses in study["methods"].items():
+            if any(index(results, run, entry)["skipped"] for run in runs):
+                continue
+            for address, facts in addresses.items():
+                names = {"dataset": dataset, "model": model, "method": address, **facts}
+                found = {m: _stacked(results, runs, entry, address, m, names, study) for m in study["metrics"]}
+                yield from found.values()
+                yield from _differences(found, study, names)
+
+
+def retrained(results: str, study: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Yield (names, accuracies) of every map that images were degraded by, fraction 0 included.
+
+    Accuracies: one row for each network trained anew, one column for each fraction removed.
+    """
+    facts = {address: facts for entry in study["methods"].values() for address, facts in entry.items()}
+    for (dataset, model), runs in networks(study).items():
+        for address in study["retraining"].get("methods", {}).get(model, []):
+            for mode in study["retraining"]["modes"]:
+                tables = [_accuracies(results, run | {"mode": mode, "address": address}) for run in runs]
+                if not any(table.empty for table in tables):
+                    names = {"dataset": dataset, "model": model, "method": address, **facts[address], "mode": mode}
+                    yield names, pd.concat(tables)
+
+
+def left_out(results: str, study: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (data set, model, method, reason) of every combination that was skipped."""
+    for (dataset, model), runs in networks(study).items():
+        for entry in study["methods"]:
+            reasons = {reason for run in runs if (reason := index(results, run, entry)["skipped"])}
+            yield from ((dataset, model, entry, reason) for reason in sorted(reasons))
+
+
+def _stacked(
+    results: str,
+    runs: list[dict[str, Any]],
+    entry: str,
+    address: str,
+    metric: str,
+    names: Mapping[str, Any],
+    study: Mapping[str, Any],
+) -> Found:
+    folder = Path(plan.path("index", {"results": results}, {**runs[0], "method": entry})).parent
+    keys = [key if "." not in address else f"{split_address(address)[1]}.{key}" for key in ("score", "curve", "x")]
+    has_curve = keys[1] in store.attributes(folder / f"{metric}.zarr" / "zarr.json")["blocks"]
+    arrays = []
+    for run in runs:
+        folder = Path(plan.path("index", {"results": results}, {**run, "method": entry})).parent
+        arrays.append(store.read(folder / f"{metric}.zarr" / "zarr.json", *keys[: 3 if has_curve else 1]))
+    stacked = [np.stack(values).astype(np.float64) for values in zip(*arrays, strict=True)]
+    facts = study["metrics"][metric]
+    whose = {**names, "metric": metric, "metric_label": facts["label"], "higher_is_better": facts["higher_is_better"]}
+    return Found(whose, stacked[0], stacked[1] if has_curve else None, stacked[2][0, 0] if has_curve else None)
+
+
+def _differences(found: Mapping[str, Found], study: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Found]:
+    for name, (plus, minus) in study["differences"].items():
+        label = f"{found[plus].names['metric_label']} - {found[minus].names['metric_label']}"
+        better = {"higher_is_better": found[plus].names["higher_is_better"]}
+        whose = {**names, "metric": name, "metric_label": label, **better}
+        yield Found(whose, found[plus].scores - found[minus].scores, None, None)
+
+
+def _accuracies(results: str, wildcards: Mapping[str, Any]) -> pd.DataFrame:
+    paths = [plan.path(name, {"results": results}, wildcards) for name in ("undegraded", "retrained")]
+    undegraded, degraded = (pd.read_csv(path) for path in paths)
+    if degraded.empty:
+        return degraded
+    return pd.concat([undegraded, degraded]).pivot(index="seed", columns="fraction", values="accuracy")

@@ -1,0 +1,119 @@
+"""What several steps read alike: a data set on a device, and the network trained on it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from pipeline import config, plugins, store
+from pipeline.data._dataset import TEST, TRAIN
+from pipeline.data._splits import explained
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set as the steps use it; images, labels and statistics lie on one device.
+
+    Attributes:
+        images: (N, C, H, W) uint8.
+        labels: (N,) int64.
+        split: (N,) int8 array, TRAIN or TEST.
+        classes: K names.
+        mean: (C,) channel means of the training images, in [0, 1] units.
+        std: (C,) their standard deviations.
+    """
+
+    images: Tensor
+    labels: Tensor
+    split: np.ndarray
+    classes: list[str]
+    mean: Tensor
+    std: Tensor
+
+    def places(self, split: str, explain: int = 0) -> np.ndarray:
+        """Return the ids of a split: train, test, or the ``explain`` test images that the metrics use."""
+        if split == "explain":
+            return explained(self.labels.cpu().numpy(), self.split, explain)
+        return np.flatnonzero(self.split == {"train": TRAIN, "test": TEST}[split])
+
+
+def data(marker: str, device: torch.device) -> Data:
+    """Read the data set whose store has this marker."""
+    found = store.attributes(marker)
+    images, labels, split = store.read(marker, "images", "labels", "split")
+    mean, std = (torch.tensor(found[key], dtype=torch.float32, device=device) for key in ("mean", "std"))
+    on_device = (torch.from_numpy(array).to(device) for array in (images, labels))
+    return Data(*on_device, split=split, classes=found["classes"], mean=mean, std=std)
+
+
+def untrained(entry: Mapping[str, Any], dataset: Data) -> nn.Module:
+    """Return the untrained network of a model's entry for this data set, on its device."""
+    _, channels, height, width = dataset.images.shape
+    model = plugins.network(entry, channels=channels, classes=len(dataset.classes), size=(height, width))
+    return model.to(dataset.images.device)
+
+
+def initialised(entry: Mapping[str, Any], dataset: Data, seed: int) -> nn.Module:
+    """Return the network with the first weights that ``seed`` gives, whatever was drawn before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return untrained(entry, dataset)
+
+
+def training_images(dataset: Data) -> tuple[Tensor, Tensor]:
+    """Return images and labels of the training split, validation images included."""
+    chosen = torch.from_numpy(dataset.split == TRAIN).to(dataset.images.device)
+    return dataset.images[chosen], dataset.labels[chosen]
+
+
+def trained(entry: Mapping[str, Any], weights: str, dataset: Data) -> nn.Module:
+    """Return the network with the weights of a safetensors file, in eval mode, its parameters frozen.
+
+    Raises:
+        ValueError: if the weights are not those of this network.
+    """
+    model = untrained(entry, dataset)
+    with safe_open(weights, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: it is no dict
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{weights} does not fit {entry['use']}: {' '.join(str(error).split())}") from None
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.eval().requires_grad_(False)
+
+
+def target_layer(method: Mapping[str, Any], model: Mapping[str, Any]) -> str | None:
+    """Return the layer that a method's entry (or its base) looks at: its own word, else the network's TARGET_LAYER."""
+    entry = method.get("base", method)
+    layer = entry.get("layer", "auto")
+    return config.constant("models", model["use"], "TARGET_LAYER") if layer == "auto" else layer
+
+
+def targets(wish: str | int, predictions: str, dataset: Data) -> Tensor:
+    """Return the class to explain of every image of the data set, (N,) int64.
+
+    Args:
+        wish: "predicted", "label", a class name or its index.
+        predictions: marker of the network's predictions.
+        dataset: the data set.
+
+    Raises:
+        ValueError: if there is no such class.
+    """
+    device = dataset.labels.device
+    if wish == "predicted":
+        (found,) = store.read(predictions, "predicted")
+        return torch.from_numpy(found).to(device)
+    if wish == "label":
+        return dataset.labels
+    names = dict(zip(dataset.classes, range(len(dataset.classes)), strict=True))
+    index = wish if isinstance(wish, int) else names.get(wish)
+    if index is None or not 0 <= index < len(names):
+        raise ValueError(f"target: no class is called {wish!r}; say predicted, label or one of {json.dumps(list(names))}")
+    return torch.full_like(dataset.labels, index)

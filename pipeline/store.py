@@ -1,0 +1,258 @@
+"""The Zarr format of every intermediate result, and the only module that imports zarr.
+
+A store is a directory ``<name>.zarr`` holding one group: named arrays whose first axis is the image, cut along that
+axis into blocks of one uncompressed chunk each. The group's ``zarr.json``, the *marker*, is written last: Snakemake
+tracks it, nothing can be opened without it, and its attributes say ``format``, ``provenance`` (what made the arrays),
+``blocks`` (sha256 of every chunk) and ``digest`` (sha256 of all that: equal for equal arrays).
+
+Writing goes block by block and can be killed at any moment. Beside the store, ``<name>.zarr.progress.json`` says for
+which provenance the blocks were written and which are done. A writer with the same provenance takes them over, after
+checking their bytes; one with another removes them first, and the writer that it displaced stops at its next block.
+"""
+
+import hashlib
+import json
+import logging
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline import files
+
+FORMAT = 1
+CHUNK = 2**20  # bytes; the cost of Zarr is per chunk, so a chunk holds at least 1 MiB where the images suffice
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A store being written: where its marker will stand, what makes it, how many images in blocks of how many."""
+
+    marker: Path
+    provenance: Mapping[str, Any]
+    length: int
+    block: int
+
+    @property
+    def sidecar(self) -> Path:
+        """The file beside the store that says whose the blocks are and which are done."""
+        return self.marker.parent.with_name(self.marker.parent.name + ".progress.json")
+
+    def rows(self, index: int) -> slice:
+        """Return the images of block ``index``."""
+        return slice(index * self.block, min((index + 1) * self.block, self.length))
+
+    def lock(self) -> Path:
+        """Return the lock file that a writer holds while it changes blocks or sidecar."""
+        return self.marker.parent.with_name(f".{self.marker.parent.name}.lock")
+
+
+def block_length(height: int, width: int, itemsize: int = 4) -> int:
+    """Return how many images make a chunk of at least 1 MiB, at one channel of ``itemsize`` bytes: 3 MiB for RGB."""
+    return math.ceil(CHUNK / (height * width * itemsize))
+
+
+def begin(marker: str | Path, provenance: Mapping[str, Any], length: int, block: int) -> Draft:
+    """Start or resume the store of ``marker``: take over the blocks of equal provenance that are whole, drop all else."""
+    draft = Draft(Path(marker), json.loads(json.dumps(provenance)), length, block)
+    with files.locked(draft.lock()):
+        state = _state(draft)
+        if state is None or (state["length"], state["block"]) != (length, block):
+            draft.marker.unlink(missing_ok=True)  # first, so that nobody opens what is being removed
+            shutil.rmtree(draft.marker.parent, ignore_errors=True)
+            blocks = {}
+        else:
+            blocks = {index: chunks for index, chunks in state["blocks"].items() if _whole(draft, index, chunks)}
+        _save(draft, blocks, taken_over=len(blocks))
+    total = math.ceil(length / block)
+    logging.info("%s: took over %d of %d blocks", draft.marker.parent.name, len(blocks), total)
+    return draft
+
+
+def due(draft: Draft) -> Iterator[slice]:
+    """Yield the images of each block that is not yet done, looking again before each."""
+    for index in range(math.ceil(draft.length / draft.block)):
+        if str(index) not in _mine(draft)["blocks"]:
+            yield draft.rows(index)
+
+
+def put(draft: Draft, rows: slice, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write one block of every array: name -> (rows, ...).
+
+    Raises:
+        ValueError: if an array has another number of rows, or holds a value that is not finite.
+        RuntimeError: if a writer with another provenance has taken the store over.
+    """
+    count = rows.stop - rows.start
+    for name, values in arrays.items():
+        if len(values) != count:
+            raise ValueError(f"{draft.marker.parent.name}: {name} has {len(values)} rows where {count} are due")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{draft.marker.parent.name}: {name} holds values that are not finite")
+    index = rows.start // draft.block
+    with files.locked(draft.lock()):
+        state = _mine(draft)
+        for name, values in arrays.items():
+            _array(draft, name, values)[rows] = values
+        done = state["blocks"] | {str(index): {name: _sha256(draft, name, index) for name in sorted(arrays)}}
+        _save(draft, done, state["taken_over"])
+
+
+def publish(draft: Draft, **attributes: Any) -> None:
+    """Write the marker: from now on the store can be read. ``attributes`` are kept beside the provenance.
+
+    Raises:
+        RuntimeError: if a block is missing or has been changed since it was written.
+    """
+    with files.locked(draft.lock()):
+        blocks = _mine(draft)["blocks"]
+        missing = [i for i in range(math.ceil(draft.length / draft.block)) if str(i) not in blocks]
+        broken = [index for index, chunks in blocks.items() if not _whole(draft, index, chunks)]
+        if missing or broken:
+            raise RuntimeError(f"{draft.marker.parent.name}: blocks missing {missing}, changed {broken}; run it again")
+        names = sorted(blocks["0"]) if blocks else []
+        chunks = {name: [blocks[str(i)][name] for i in range(len(blocks))] for name in names}
+        _write_marker(draft.marker, {"provenance": draft.provenance, "blocks": chunks, **attributes})
+
+
+def skip(marker: str | Path, provenance: Mapping[str, Any], reason: str) -> None:
+    """Publish an empty, valid store that says why there is nothing in it."""
+    publish(begin(marker, provenance, length=0, block=1), skipped=reason)
+
+
+def attributes(marker: str | Path) -> dict[str, Any]:
+    """Return the attributes of a finished store.
+
+    Raises:
+        ValueError: if the store is unfinished, of another format version, or lacks its digest.
+    """
+    path = Path(marker)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["attributes"]
+    except FileNotFoundError:
+        raise ValueError(f"{path.parent} has no zarr.json: it was never finished; run snakemake again") from None
+    except (ValueError, KeyError):
+        raise ValueError(f"{path} is no marker of a store; delete it and run snakemake again") from None
+    if found.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} is of format {found.get('format')} and this version reads format {FORMAT};"
+            " delete the store and run snakemake again"
+        )
+    if "digest" not in found:
+        raise ValueError(f"{path} lacks its digest; delete the store and run snakemake again")
+    return found
+
+
+def skipped(marker: str | Path) -> str | None:
+    """Return why the store is empty, or None where it is not."""
+    return attributes(marker).get("skipped")
+
+
+def read(marker: str | Path, *names: str, rows: slice = slice(None)) -> list[NDArray[Any]]:
+    """Return ``rows`` of the named arrays, after checking the digest of every chunk that is read.
+
+    Raises:
+        ValueError: as ``attributes`` does; if an array is not there; if the bytes are not those that were written.
+    """
+    found = attributes(marker)
+    if absent := sorted(set(names) - set(found["blocks"])):
+        raise ValueError(f"{marker} has no {', '.join(absent)}; it has {', '.join(found['blocks']) or 'no arrays'}")
+    return [_read(Path(marker), name, found["blocks"][name], rows) for name in names]
+
+
+def verify(marker: str | Path) -> None:
+    """Raise ValueError unless every array of the store has the bytes that were written, and the digest fits."""
+    found = attributes(marker)
+    for name, chunks in found["blocks"].items():
+        _read(Path(marker), name, chunks, slice(None))
+    if found["digest"] != _digest(Path(marker), found["blocks"]):
+        raise ValueError(f"{marker}: its digest is not that of its arrays; delete the store and run snakemake again")
+
+
+def progress(marker: str | Path) -> dict[str, Any]:
+    """Return how much of a store its last job found done, and how much it computed, in blocks."""
+    state = json.loads(Draft(Path(marker), {}, 0, 1).sidecar.read_text(encoding="utf-8"))
+    return {"taken_over": state["taken_over"], "computed": len(state["blocks"]) - state["taken_over"], "unit": "blocks"}
+
+
+def _state(draft: Draft) -> dict[str, Any] | None:
+    """Return the sidecar's content if it bears our provenance, else None."""
+    try:
+        state = json.loads(draft.sidecar.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return state if state.get("provenance") == draft.provenance else None
+
+
+def _mine(draft: Draft) -> dict[str, Any]:
+    state = _state(draft)
+    if state is None:
+        raise RuntimeError(f"{draft.marker.parent}: a writer with other settings has taken this store over; stopping")
+    return state
+
+
+def _save(draft: Draft, blocks: Mapping[str, Any], taken_over: int) -> None:
+    state = {"length": draft.length, "block": draft.block, "taken_over": taken_over, "blocks": blocks}
+    files.write(draft.sidecar, json.dumps(state | {"provenance": draft.provenance}, sort_keys=True))
+
+
+def _array(draft: Draft, name: str, values: NDArray[Any]) -> Any:
+    path = draft.marker.parent / name
+    if (path / "zarr.json").exists():
+        return zarr.open_array(path, mode="r+", config={"write_empty_chunks": True})
+    return zarr.create_array(
+        path,
+        shape=(draft.length, *values.shape[1:]),
+        dtype=values.dtype,
+        chunks=(min(draft.block, draft.length), *values.shape[1:]),
+        compressors=None,
+        config={"write_empty_chunks": True},  # a chunk of zeros must exist too: existence means done
+    )
+
+
+def _chunk(store: Path, name: str, index: int) -> Path:
+    shape = json.loads((store / name / "zarr.json").read_text(encoding="utf-8"))["shape"]
+    return store.joinpath(name, "c", str(index), *["0"] * (len(shape) - 1))
+
+
+def _sha256(draft: Draft, name: str, index: int) -> str:
+    return hashlib.sha256(_chunk(draft.marker.parent, name, index).read_bytes()).hexdigest()
+
+
+def _whole(draft: Draft, index: str, chunks: Mapping[str, str]) -> bool:
+    try:
+        return all(_sha256(draft, name, int(index)) == expected for name, expected in chunks.items())
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def _read(marker: Path, name: str, chunks: list[str], rows: slice) -> NDArray[Any]:
+    array = zarr.open_array(marker.parent / name, mode="r")
+    start, stop, _ = rows.indices(array.shape[0])
+    length = array.chunks[0]
+    for index in range(start // length, math.ceil(stop / length)):
+        found = hashlib.sha256(_chunk(marker.parent, name, index).read_bytes()).hexdigest()
+        if found != chunks[index]:
+            raise ValueError(f"{marker.parent}: block {index} of {name} is damaged; delete the store, run snakemake again")
+    return np.asarray(array[start:stop])
+
+
+def _digest(marker: Path, blocks: Mapping[str, list[str]]) -> str:
+    """Return the sha256 of names, shapes, dtypes and bytes of all arrays, the bytes through their chunks' sha256."""
+    content = hashlib.sha256()
+    for name in sorted(blocks):
+        meta = json.loads((marker.parent / name / "zarr.json").read_text(encoding="utf-8"))
+        content.update(json.dumps([name, meta["shape"], meta["data_type"], blocks[name]]).encode())
+    return content.hexdigest()
+
+
+def _write_marker(marker: Path, attributes: Mapping[str, Any]) -> None:
+    found = {"format": FORMAT, "digest": _digest(marker, attributes["blocks"]), **attributes}
+    group = {"zarr_format": 3, "node_type": "group", "attributes": found}
+    files.write(marker, json.dumps(group, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,151 @@
+"""What every metric promises, checked for every module of pipeline/evaluation."""
+
+import copy
+import importlib
+import inspect
+import re
+from functools import partial
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline import plugins
+from pipeline.data._pixels import denormalise, normalise
+from pipeline.evaluation._fills import FILLS, fill_pixels
+from pipeline.evaluation._ranking import saliency_rank
+
+FOLDER = Path(__file__).parents[2] / "pipeline" / "evaluation"
+NAMES = sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
+MODULES = {name: importlib.import_module(f"pipeline.evaluation.{name}") for name in NAMES}
+RANKED = [name for name in NAMES if "ranks" in inspect.signature(getattr(MODULES[name], name)).parameters]
+CHOICES = {name: get_args(get_type_hints(getattr(MODULES[name], name)).get("fill")) for name in NAMES}
+SHAPES = [(2, 6, 7), (1, 8, 5)]
+MEAN, STD = torch.tensor([0.4, 0.5]), torch.tensor([0.25, 0.2])
+
+
+def evaluate(name, case, order=slice(None), **chosen):
+    """Call the metric on some images of the case, with all that a step would fill in."""
+    model, *tensors = case
+    images, targets, saliency, labels, ids = (tensor[order] for tensor in tensors)
+    shown = {"ids": ids, "mean": MEAN[: images.shape[1]], "std": STD[: images.shape[1]]}
+    given = {
+        "labels": labels,
+        "ranks": saliency_rank(saliency, ids),
+        "fills": partial(fill_pixels, images=images, **shown),
+    }
+    metric = plugins.bind("evaluation", {"use": name, **chosen}, **shown, **given)
+    return metric(model, images, targets, saliency)
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def case(request):
+    """A random network and six images: model, images, targets, saliency with ties, labels, ids."""
+    torch.manual_seed(0)
+    channels, height, width = request.param
+    model = nn.Sequential(nn.Conv2d(channels, 4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(3)).double().eval()
+    images, saliency = torch.randn(6, *request.param).double(), torch.randn(6, height, width).double()
+    saliency[1:3].round_()
+    model(images)  # the lazy layer takes its size
+    return (
+        model,
+        images,
+        torch.tensor([0, 1, 2, 0, 1, 2]),
+        saliency,
+        torch.tensor([0, 0, 1, 2, 1, 0]),
+        torch.arange(6) * 5,
+    )
+
+
+def same(found, expected):
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_are_one_per_image_detached_and_within_their_range(name, case):
+    model, *tensors = case
+    for scale in (1, 1000):
+        model[-1].weight.data *= scale
+        found = evaluate(name, (model, *tensors))
+        low, high = MODULES[name].RANGE
+        assert found["score"].shape == (6,)
+        assert ((low <= found["score"]) & (found["score"] <= high)).all()
+        assert all(len(value) == 6 and value.isfinite().all() for value in found.values())
+        assert not any(value.requires_grad for value in found.values())
+        assert found["score"].dtype == torch.float64
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_curve_has_its_places_from_none_to_all(name, case):
+    found = evaluate(name, case)
+    assert ("curve" in found) == ("x" in found)
+    if "curve" in found:
+        assert found["curve"].shape == found["x"].shape
+        assert (found["x"].diff(dim=1) > 0).all()
+        assert found["x"][:, [0, -1]].tolist() == [[0, 1]] * 6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_is_scored_alike_in_any_batch_and_order(name, case):
+    together = evaluate(name, case)
+    for size in (1, 4):
+        parts = [evaluate(name, case, slice(start, start + size)) for start in range(0, 6, size)]
+        same({key: torch.cat([part[key] for part in parts]) for key in together}, together)
+    order = torch.tensor([3, 0, 5, 1, 4, 2])
+    same(evaluate(name, case, order), {key: value[order] for key, value in together.items()})
+
+
+@pytest.mark.parametrize("rescale", [lambda s: 3.7 * s, lambda s: s**3, torch.exp, lambda s: s - 10], ids=range(4))
+@pytest.mark.parametrize("name", RANKED)
+def test_only_the_order_of_the_saliency_counts(name, case, rescale):
+    model, images, targets, saliency, labels, ids = case
+    same(evaluate(name, (model, images, targets, rescale(saliency), labels, ids)), evaluate(name, case))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_network_and_tensors_are_left_as_found(name, case):
+    model, *tensors = case
+    state, before = copy.deepcopy(model.state_dict()), [tensor.clone() for tensor in tensors]
+    evaluate(name, case)
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not any(part._forward_hooks or part._backward_hooks or part.training for part in model.modules())
+    assert all(map(torch.equal, tensors, before))
+
+
+class PatchDetector(nn.Module):
+    """Class 0 where the 2 x 4 pixels in the upper left corner are white, all of them; class 1 elsewhere."""
+
+    def forward(self, images):
+        pixels = denormalise(images, MEAN, STD)[:, :, :2, :4]
+        logit = 20 * (pixels.mean((1, 2, 3)) - 0.95)
+        return torch.stack([logit, -logit], dim=1)
+
+
+@pytest.mark.parametrize(("name", "fill"), [(name, fill) for name in NAMES for fill in CHOICES[name]])
+def test_the_best_map_beats_its_reverse(name, fill):
+    pixels = torch.rand(4, 2, 6, 7, generator=torch.Generator().manual_seed(0)) / 2
+    pixels[:, :, :2, :4] = 1
+    saliency, label = torch.zeros(4, 6, 7), torch.zeros(4, dtype=torch.long)
+    saliency[:, :2, :4] = 1  # 8 pixels of 42, as many as the fifth that degradation keeps
+    best, worst = (
+        evaluate(name, (PatchDetector(), normalise(pixels, MEAN, STD), label, sign * saliency, label, label), fill=fill)
+        for sign in (1, -1)
+    )
+    better = best["score"] > worst["score"] if MODULES[name].HIGHER_IS_BETTER else best["score"] < worst["score"]
+    assert better.all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_states_its_label_direction_range_and_source(name):
+    assert isinstance(MODULES[name].LABEL, str)
+    assert MODULES[name].LABEL
+    assert isinstance(MODULES[name].HIGHER_IS_BETTER, bool)
+    low, high = MODULES[name].RANGE
+    assert low < high
+    assert re.search(r"\b(19|20)\d\d\b", MODULES[name].__doc__)
+    assert set(CHOICES[name]) <= set(FILLS)

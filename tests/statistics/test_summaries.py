@@ -1,0 +1,43 @@
+"""Tidy rows hold the numbers of the intervals, each in its place."""
+
+import numpy as np
+import pytest
+
+from pipeline.statistics.intervals import bootstrap, seeds_interval, wilson
+from pipeline.statistics.summaries import accuracy_rows, curve_rows, retraining_rows, score_rows
+
+INTERVAL = ["estimate", "low", "high"]
+
+
+def test_accuracy_is_counted_per_class_and_in_total():
+    rows = accuracy_rows([0, 0, 0, 2, 2], [0, 1, 0, 2, 0], ["cat", "dog", "owl"])
+    assert rows["class"].tolist() == ["cat", "dog", "owl", "total"]
+    assert rows["correct"].tolist() == [2, 0, 1, 3]
+    assert rows["n"].tolist() == [3, 0, 2, 5]
+    np.testing.assert_array_equal(rows[INTERVAL].to_numpy()[3], np.ravel(wilson(3, 5)))
+    assert rows[INTERVAL].loc[1].isna().all()
+
+
+def test_scores_give_one_row_with_the_number_of_images():
+    scores = np.random.default_rng(0).random((2, 30))
+    rows = score_rows(scores, seed=4)
+    assert rows["n"].tolist() == [30]
+    np.testing.assert_array_equal(rows[INTERVAL].to_numpy()[0], np.ravel(bootstrap(scores, seed=4)))
+
+
+def test_a_curve_gives_one_row_per_point():
+    curves = np.random.default_rng(0).random((2, 30, 4))
+    rows = curve_rows([0.0, 0.1, 0.5, 1.0], curves)
+    assert rows.columns.tolist() == ["x", *INTERVAL, "n"]
+    assert rows["x"].tolist() == [0.0, 0.1, 0.5, 1.0]
+    assert set(rows["n"]) == {30}
+    np.testing.assert_array_equal(rows[INTERVAL].to_numpy().T, bootstrap(curves))
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_retraining_gives_one_row_per_fraction_with_the_number_of_networks(seeds):
+    accuracies = np.random.default_rng(0).random((seeds, 2))
+    rows = retraining_rows([0.1, 0.9], accuracies)
+    assert rows["fraction"].tolist() == [0.1, 0.9]
+    assert set(rows["n"]) == {seeds}
+    np.testing.assert_array_equal(rows[INTERVAL].to_numpy().T, seeds_interval(accuracies))

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from pipeline import cli, plan, provenance
+from pipeline.config import complete
+from pipeline.gpu import wanted
+
+try:
+    config.update(complete(config))
+except ValueError as error:
+    raise WorkflowError(error)
+
+GPU = wanted(config["device"])
+
+# Jobs run `python -m pipeline.<step>` wherever the working directory is.
+shell.prefix(f"export PYTHONPATH={workflow.basedir}; ")
+
+
+def paths(*names):
+    """Path patterns of results, by the names that pipeline/plan.py gives them, for `input:` and `output:`."""
+    return {name: plan.PATHS[name].replace("{results}", config["results"]) for name in names}
+
+
+def beside(name, kind):
+    """Path pattern of a result's log or benchmark: the same path under logs/ or benchmarks/."""
+    pattern = plan.PATHS[name].replace("{results}/", "").removesuffix("/zarr.json")
+    return {"logs": f"logs/{pattern}.log", "benchmarks": f"benchmarks/{pattern}.tsv"}[kind]
+
+
+def settings(step):
+    """Params function: what the config decides about the job's result, as the flags of the step."""
+    return lambda wildcards: cli.flags(plan.settings(step, config, wildcards))
+
+
+def code(step, module=None):
+    """Params function: fingerprint of the step and of the plug-ins that its settings name."""
+    return lambda wildcards: provenance.code(module or step, plan.settings(step, config, wildcards))

@@ -1,0 +1,135 @@
+rule summarise:
+    """The whole study as tidy frames, every number with its interval, and a summary of what was done and left out."""
+    input:
+        plan.summarised(config["results"], plan.settings("summarise", config, {})["study"]).values(),
+    output:
+        **paths(*plan.OUTPUTS["summarise"]),
+    params:
+        settings=settings("summarise"),
+        code=code("summarise"),
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    log:
+        "logs/summary.log",
+    benchmark:
+        "benchmarks/summary.tsv"
+    conda:
+        "../../envs/pipeline.yaml"
+    shell:
+        "python -m pipeline.summarise --results {config[results]:q} --accuracy {output.accuracy_frame}"
+        " --scores {output.scores_frame} --curves {output.curves_frame} --retraining {output.retraining_frame}"
+        " --left-out {output.left_out_frame} --summary {output.summary} {params.settings} 2> {log}"
+
+
+rule exhibit:
+    """A few images of each class with what every method says of them."""
+    input:
+        **paths("data"),
+        maps=lambda w: plan.exhibited(config, w),
+    output:
+        **paths("gallery"),
+    params:
+        settings=settings("exhibit"),
+        code=code("exhibit"),
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    log:
+        beside("gallery", "logs"),
+    benchmark:
+        beside("gallery", "benchmarks")
+    conda:
+        "../../envs/pipeline.yaml"
+    shell:
+        "python -m pipeline.exhibit --data {input.data} --maps {input.maps} --pictures {output.gallery}"
+        " {params.settings} 2> {log}"
+
+
+rule tabulate:
+    """One table of the study, as CSV, Markdown, LaTeX and HTML."""
+    input:
+        frame=lambda w: plan.frame(config, w.table, w),
+    output:
+        **paths("table_csv", "table_markdown", "table_latex"),
+        html=report(
+            paths("table_html")["table_html"],
+            caption="../report/{table}.rst",
+            category="1 Tables",
+            labels={"table": "{table}"},
+        ),
+    params:
+        settings=settings("tabulate"),
+        code=code("tabulate"),
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    log:
+        beside("table_csv", "logs"),
+    benchmark:
+        beside("table_csv", "benchmarks")
+    conda:
+        "../../envs/pipeline.yaml"
+    shell:
+        "python -m pipeline.tabulate --frame {input.frame} --csv {output.table_csv} --markdown {output.table_markdown}"
+        " --latex {output.table_latex} --html {output.html} {params.settings} 2> {log}"
+
+
+rule draw:
+    """One figure of one network on one data set, as SVG, PNG and PDF."""
+    input:
+        frame=lambda w: plan.frame(config, w.figure, w),
+    output:
+        **paths("figure_png", "figure_pdf"),
+        svg=report(
+            paths("figure_svg")["figure_svg"],
+            caption="../report/{figure}.rst",
+            category="2 Figures",
+            labels={"data set": "{dataset}", "network": "{model}", "figure": "{figure}"},
+        ),
+    params:
+        settings=settings("draw"),
+        code=code("draw"),
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    log:
+        beside("figure_svg", "logs"),
+    benchmark:
+        beside("figure_svg", "benchmarks")
+    conda:
+        "../../envs/pipeline.yaml"
+    shell:
+        "python -m pipeline.draw --frame {input.frame} --svg {output.svg} --png {output.figure_png}"
+        " --pdf {output.figure_pdf} {params.settings} 2> {log}"
+
+
+rule page:
+    """Every figure and table of the study on one page that opens from the file system."""
+    input:
+        plan.sources().values(),
+        figures=plan.drawn(config),
+        tables=plan.tabulated(config),
+        summary=paths("summary")["summary"],
+    output:
+        **paths("page"),
+    params:
+        settings=settings("page"),
+        code=code("page"),
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    log:
+        beside("page", "logs"),
+    benchmark:
+        beside("page", "benchmarks")
+    conda:
+        "../../envs/pipeline.yaml"
+    shell:
+        "python -m pipeline.page --results {config[results]:q} --figures {input.figures} --tables {input.tables}"
+        " --summary {input.summary} --page {output.page} {params.settings} 2> {log}"

@@ -1,0 +1,51 @@
+rule train:
+    """One network on one data set, from one seed."""
+    input:
+        **paths("data"),
+    output:
+        **paths("weights", "history"),
+    params:
+        settings=settings("train"),
+        code=code("train"),
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=240,
+    log:
+        beside("weights", "logs"),
+    benchmark:
+        beside("weights", "benchmarks")
+    conda:
+        "../../envs/pipeline.yaml"
+    shell:
+        "python -m pipeline.gpu {resources.gpu} -- python -m pipeline.train --data {input.data}"
+        " --weights {output.weights} --history {output.history} {params.settings}"
+        " --gpu {resources.gpu} --threads {threads} 2> {log}"
+
+
+rule predict:
+    """What the trained network answers to every image, and how often it is right."""
+    input:
+        **paths("data", "weights"),
+    output:
+        **paths("predictions", "accuracy"),
+    params:
+        settings=settings("predict"),
+        code=code("predict"),
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=60,
+        batch_size=config["batch_size"],
+    log:
+        beside("predictions", "logs"),
+    benchmark:
+        beside("predictions", "benchmarks")
+    conda:
+        "../../envs/pipeline.yaml"
+    shell:
+        "python -m pipeline.gpu {resources.gpu} -- python -m pipeline.predict --data {input.data}"
+        " --weights {input.weights} --predictions {output.predictions} --accuracy {output.accuracy} {params.settings}"
+        " --batch-size {resources.batch_size} --gpu {resources.gpu} --threads {threads} 2> {log}"
