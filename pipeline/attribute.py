@@ -63,7 +63,9 @@ def main(
     draft = store.begin(maps, made_by, len(ids), store.block_length(*dataset.images.shape[2:]))
     due = list(store.due(draft))
     batches = [batch for rows in due for batch in ids[rows].split(batch_size)]
-    found = progress((_explain(method, network, layer, dataset, targets, batch) for batch in batches), len(batches), "batches")
+    found = progress(
+        (_explain(method, network, layer, dataset, targets, batch) for batch in batches), len(batches), "batches"
+    )
     for rows in due:
         parts = [next(found) for _ in ids[rows].split(batch_size)]
         arrays = {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}

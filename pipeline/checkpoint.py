@@ -1,5 +1,6 @@
 """Training that can be killed at any moment and goes on from its last epoch."""
 
+import inspect
 import json
 import logging
 import pickle
@@ -16,7 +17,12 @@ from pipeline.training.fit import fit
 
 
 def train(
-    network: nn.Module, images: Tensor, labels: Tensor, checkpoint: str | Path, made_by: Mapping[str, Any], **options: Any
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    checkpoint: str | Path,
+    made_by: Mapping[str, Any],
+    **options: Any,
 ) -> list[dict[str, float]]:
     """Train ``network`` in place, keeping each epoch's state in a file, and return the history.
 
@@ -33,8 +39,9 @@ def train(
     if resume:
         logging.info("took over %d epochs from %s", len(history), checkpoint)
     states = fit(network, images, labels, resume=resume, **options)
-    total = options.get("epochs", fit.__kwdefaults__["epochs"]) - len(history)
-    for state in progress(states, total, "epochs"):
+    call = inspect.signature(fit).bind(network, images, labels, **options)
+    call.apply_defaults()
+    for state in progress(states, call.arguments["epochs"] - len(history), "epochs"):
         history = state["history"]
         _save(Path(checkpoint), made_by, state)
     return history

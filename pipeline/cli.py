@@ -12,11 +12,12 @@ from typing import Any
 
 
 def run(main: Callable[..., None]) -> None:
-    """Call ``main`` with the flags of the command line, one for each of its parameters: ``batch_size`` is --batch-size.
+    """Call ``main`` with the flags of the command line, one for each of its parameters (``batch_size``: --batch-size).
 
     A parameter annotated ``str`` takes its text as it stands, ``str | int`` a text or a whole number, ``list[str]`` any
-    number of texts, any other takes JSON; the help of each is its line under ``Args:`` in ``main``'s docstring. Messages and warnings go to the standard
-    error, which the rule sends to the job's log. Bad input ends in one sentence and exit status 1.
+    number of texts, any other takes JSON; the help of each is its line under ``Args:`` in ``main``'s docstring.
+    Messages and warnings go to the standard error, which the rule sends to the job's log. Bad input ends in one
+    sentence and exit status 1.
     """
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s")
     logging.captureWarnings(True)

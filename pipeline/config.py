@@ -1,8 +1,8 @@
 """The form of config.yaml: the one place that knows it. Imports no torch.
 
-The top level is a JSON schema, workflow/schemas/config.schema.yaml, so that editors complete it. The entries are checked
-against the signatures of the functions that they use, read from the source by ``ast``: the signature is the schema. So
-``snakemake -n`` stays fast and refuses a misspelt name or a bad value before any job starts.
+The top level is a JSON schema, workflow/schemas/config.schema.yaml, so that editors complete it. The entries are
+checked against the signatures of the functions that they use, read from the source by ``ast``: the signature is the
+schema. So ``snakemake -n`` stays fast and refuses a misspelt name or a bad value before any job starts.
 """
 
 import ast
@@ -31,7 +31,14 @@ GIVEN = {
 }
 # Keys of an entry that the steps read, beside those that the plug-in's signature names.
 COMMON = {"data": {"explain", "target"}, "models": {"datasets", "training"}, "attribution": {"reduce"}}
-DEFAULTS = {"data_dir": "data", "device": "auto", "batch_size": 256, "gallery": 2, "differences": {}, "retraining": None}
+DEFAULTS = {
+    "data_dir": "data",
+    "device": "auto",
+    "batch_size": 256,
+    "gallery": 2,
+    "differences": {},
+    "retraining": None,
+}
 REDUCTIONS = ("abs_max", "abs_sum", "sum", "positive_sum")
 
 
@@ -93,7 +100,7 @@ def names(layer: str) -> list[str]:
 
 
 def parameters(layer: str, name: str) -> dict[str, Parameter]:
-    """Return the keyword parameters that an entry may state of the function that module ``name`` of ``layer`` offers."""
+    """Return the keyword parameters that an entry may state of the function of module ``name`` of ``layer``."""
     arguments = _function(layer, name, name).args
     pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     stated = ((a, default) for a, default in pairs if a.arg not in GIVEN.get(layer, ()))

@@ -1,4 +1,4 @@
-"""The results of a study as the summary reads them: scores of every network stacked over seeds, and what was skipped."""
+"""The results of a study as the summary reads them: scores stacked over seeds, and what was skipped."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from pipeline.plan import split_address
 
 
 class Found(NamedTuple):
-    """One metric's arrays for one map of one method: whose they are, then (S, N, ...) over training seeds and images."""
+    """One metric of one map of one method: whose it is, then its arrays (S, N, ...) over training seeds and images."""
 
     names: dict[str, Any]
     scores: NDArray[np.float64]

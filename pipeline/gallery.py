@@ -21,7 +21,10 @@ def choose(labels: NDArray[np.int64], ids: NDArray[np.int64], per_class: int) ->
 
 
 def write(
-    marker: str, made_by: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], methods: Sequence[Mapping[str, Any]],
+    marker: str,
+    made_by: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    methods: Sequence[Mapping[str, Any]],
     **names: Any,
 ) -> None:
     """Publish the store: ``image`` and one array for each method, rows are images; ``names`` become attributes."""

@@ -39,7 +39,9 @@ def take(count: int, devices: list[str], folder: Path) -> list[tuple[str, IO[str
     """Wait until ``count`` of ``devices`` are free, lock them and return them with their open lock files."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "gate").open("a") as gate:
-        fcntl.flock(gate, fcntl.LOCK_EX)  # one at a time chooses, so that two jobs of two devices cannot block each other
+        fcntl.flock(
+            gate, fcntl.LOCK_EX
+        )  # one at a time chooses, so that two jobs of two devices cannot block each other
         while True:
             held = [(device, file) for device in devices if (file := _try(folder / f"{device}.lock")) is not None]
             for _, file in held[count:]:

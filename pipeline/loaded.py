@@ -47,8 +47,8 @@ def data(marker: str, device: torch.device) -> Data:
     found = store.attributes(marker)
     images, labels, split = store.read(marker, "images", "labels", "split")
     mean, std = (torch.tensor(found[key], dtype=torch.float32, device=device) for key in ("mean", "std"))
-    on_device = (torch.from_numpy(array).to(device) for array in (images, labels))
-    return Data(*on_device, split=split, classes=found["classes"], mean=mean, std=std)
+    pixels, truth = (torch.from_numpy(array).to(device) for array in (images, labels))
+    return Data(pixels, truth, split, found["classes"], mean, std)
 
 
 def untrained(entry: Mapping[str, Any], dataset: Data) -> nn.Module:
@@ -79,7 +79,8 @@ def trained(entry: Mapping[str, Any], weights: str, dataset: Data) -> nn.Module:
     """
     model = untrained(entry, dataset)
     with safe_open(weights, framework="pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: it is no dict
+        names = file.keys()
+        state = {name: file.get_tensor(name) for name in names}
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
@@ -115,5 +116,7 @@ def targets(wish: str | int, predictions: str, dataset: Data) -> Tensor:
     names = dict(zip(dataset.classes, range(len(dataset.classes)), strict=True))
     index = wish if isinstance(wish, int) else names.get(wish)
     if index is None or not 0 <= index < len(names):
-        raise ValueError(f"target: no class is called {wish!r}; say predicted, label or one of {json.dumps(list(names))}")
+        raise ValueError(
+            f"target: no class is called {wish!r}; say predicted, label or one of {json.dumps(list(names))}"
+        )
     return torch.full_like(dataset.labels, index)

@@ -45,11 +45,11 @@ def main(
     store.publish(draft)
 
     test = dataset.split == TEST
-    rows = accuracy_rows(dataset.labels.cpu().numpy()[test], answers["predicted"][test], dataset.classes)
-    rows["parameters"] = sum(parameter.numel() for parameter in network.parameters())
-    files.write(accuracy, rows.to_csv(index=False))
+    accuracies = accuracy_rows(dataset.labels.cpu().numpy()[test], answers["predicted"][test], dataset.classes)
+    accuracies["parameters"] = sum(parameter.numel() for parameter in network.parameters())
+    files.write(accuracy, accuracies.to_csv(index=False))
     provenance.seal(made_by, accuracy)
-    logging.info("test accuracy %.4f", rows["estimate"].iloc[-1])
+    logging.info("test accuracy %.4f", accuracies["estimate"].iloc[-1])
 
 
 if __name__ == "__main__":

@@ -56,7 +56,9 @@ def digest(path: str | Path) -> str:
 def seal(made_by: Mapping[str, Any], *outputs: str | Path) -> None:
     """Write ``<first output>.provenance.json``: what made these files, and the sha256 of each."""
     digests = {Path(path).name: digest(path) for path in outputs}
-    files.write(sidecar(outputs[0]), json.dumps({"files": digests, "provenance": made_by}, indent=1, sort_keys=True) + "\n")
+    files.write(
+        sidecar(outputs[0]), json.dumps({"files": digests, "provenance": made_by}, indent=1, sort_keys=True) + "\n"
+    )
 
 
 def sidecar(output: str | Path) -> Path:

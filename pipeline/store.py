@@ -59,7 +59,7 @@ def block_length(height: int, width: int, itemsize: int = 4) -> int:
 
 
 def begin(marker: str | Path, provenance: Mapping[str, Any], length: int, block: int) -> Draft:
-    """Start or resume the store of ``marker``: take over the blocks of equal provenance that are whole, drop all else."""
+    """Start or resume the store of ``marker``: take over whole blocks of equal provenance, drop all else."""
     draft = Draft(Path(marker), json.loads(json.dumps(provenance)), length, block)
     with files.locked(draft.lock()):
         state = _state(draft)
@@ -239,7 +239,9 @@ def _read(marker: Path, name: str, chunks: list[str], rows: slice) -> NDArray[An
     for index in range(start // length, math.ceil(stop / length)):
         found = hashlib.sha256(_chunk(marker.parent, name, index).read_bytes()).hexdigest()
         if found != chunks[index]:
-            raise ValueError(f"{marker.parent}: block {index} of {name} is damaged; delete the store, run snakemake again")
+            raise ValueError(
+                f"{marker.parent}: block {index} of {name} is damaged; delete the store, run snakemake again"
+            )
     return np.asarray(array[start:stop])
 
 

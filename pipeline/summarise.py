@@ -79,7 +79,14 @@ def _chance(results: str, study: Mapping[str, Any]) -> dict[tuple[str, str], flo
 
 def _summary(results: str, skipped: pd.DataFrame) -> str:
     """Return the summary in Markdown. What was taken over tells of the last job of each result, not of the result."""
-    lines = ["# Summary", "", "## Combinations left out", "", "| data set | network | method | reason |", "|---|---|---|---|"]
+    lines = [
+        "# Summary",
+        "",
+        "## Combinations left out",
+        "",
+        "| data set | network | method | reason |",
+        "|---|---|---|---|",
+    ]
     lines += [f"| {' | '.join(row)} |" for row in skipped.itertuples(index=False)] or ["| none | | | |"]
     lines += ["", "## What the last job of each result computed, and what it found done", ""]
     lines += ["| results | unit | computed | taken over |", "|---|---|---|---|"]

@@ -5,14 +5,14 @@ from pipeline.rendering import _tables
 
 
 def main(frame: str, table: str, csv: str, markdown: str, latex: str, html: str) -> None:
-    """Read a tidy frame, make the table, write it in four formats; all but the CSV in blocks, one for each data set.
+    r"""Read a tidy frame, make the table, write it in four formats; all but the CSV in blocks, one for each data set.
 
     Args:
         frame: CSV of the tidy frame that the table takes.
         table: name of the table, a module of rendering.
         csv: CSV to write.
         markdown: Markdown to write.
-        latex: LaTeX to write, for \\input; it needs booktabs.
+        latex: LaTeX to write, that \input takes; it needs booktabs.
         html: HTML to write.
     """
     made_by = provenance.record("tabulate", {"table": table}, {"frame": frame})

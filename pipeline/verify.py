@@ -40,7 +40,8 @@ def main(configfiles: list[str]) -> None:
             bad += 1
             logging.warning("%s: %s; taken away", outputs[0], reason)
             outputs[0].unlink()
-    logging.info("%d results: %d match, %d do not, %d are not there", len(jobs), len(jobs) - bad - missing, bad, missing)
+    good = len(jobs) - bad - missing
+    logging.info("%d results: %d match, %d do not, %d are not there", len(jobs), good, bad, missing)
     if bad:
         raise SystemExit(1)
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from pipeline.fetching import fetch
 CONTENT = bytes(range(256)) * 1000
 HALF = len(CONTENT) // 2
 MD5, SHA256 = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
+PATIENCE = 5.0  # seconds
 PAGE = b"<html>Sign in to the network</html>"
 
 
@@ -49,7 +51,7 @@ class Mirror(BaseHTTPRequestHandler):
         note.sent = first
         self.wfile.write(body[:first])
         if manner == "stall":
-            self.server.over.wait(5)
+            self.server.over.wait(PATIENCE)
         if manner == "gate":
             self.server.half_sent.set()
             self.server.gate.wait(5)
@@ -137,7 +139,9 @@ def test_after_a_cut_only_the_missing_bytes_are_sent(server, tmp_path):
 def test_after_a_silence_only_the_missing_bytes_are_sent(server, tmp_path, monkeypatch):
     monkeypatch.setattr(fetching, "TIMEOUT", 0.2)
     server.manners["/a"] = ["stall"]
+    begin = time.monotonic()
     fetch(sources(server, "/a"), tmp_path)
+    assert time.monotonic() - begin < PATIENCE, "it waited until the server gave up"
     assert asked(server) == [("/a", None), ("/a", f"bytes={HALF}-")]
     assert_fetched(tmp_path)
 
@@ -152,6 +156,7 @@ def test_a_server_without_ranges_starts_again(server, tmp_path):
 def test_a_file_of_unannounced_length_is_fetched(server, tmp_path):
     server.manners["/a"] = ["no length"]
     fetch(sources(server, "/a"), tmp_path)
+    assert asked(server) == [("/a", None)]
     assert_fetched(tmp_path)
 
 

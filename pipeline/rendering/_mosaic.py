@@ -1,5 +1,6 @@
 """Saliency as colours, and many small pictures as one. Only here are maps scaled, and for the eye alone."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 PERCENTILE = 99
 SIGNED, UNSIGNED = "RdBu_r", "magma"
-LARGEST = 112  # pixels along a tile: more than is seen of one among hundreds
+LARGEST = 96  # pixels along a tile: what is seen of one among hundreds
 
 Picture = NDArray[np.uint8]
 
@@ -34,8 +35,8 @@ def photograph(pixels: Picture) -> Picture:
 
 
 def shrink(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return a picture or map (H, W, ...) averaged over squares, of the same type, if it is larger than a tile."""
-    side = max(1, max(pixels.shape[:2]) // LARGEST)
+    """Return a picture or map (H, W, ...) of at most 96 pixels a side, averaged over squares if it has more."""
+    side = math.ceil(max(pixels.shape[:2]) / LARGEST)
     height, width = (length // side for length in pixels.shape[:2])
     squares = pixels[: height * side, : width * side].reshape(height, side, width, side, *pixels.shape[2:])
     return squares.mean((1, 3)).astype(pixels.dtype)

@@ -34,7 +34,9 @@ def bands(frame: pd.DataFrame, *, x: str, column: str, titles: Mapping[str, str]
     for across, (family, own) in zip(panels, rows.items(), strict=True):
         for panel, key in zip(across, titles, strict=True):
             _lines(panel, frame[frame[column] == key], x, drawn, own)
-        named = {label: line for panel in across for line, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+        named = {
+            label: line for panel in across for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
         labels = [label for label in drawn["label"] if label in named]
         across[-1].legend(
             [named[label] for label in labels], labels, title=family, title_fontproperties={"weight": "bold"},
@@ -50,7 +52,7 @@ def _rows(drawn: pd.DataFrame) -> dict[str, list[str]]:
     proper = drawn[drawn["family"] != CONTROL]
     if len(proper) <= TOGETHER:
         return {"method": proper.index.tolist()}
-    return {family: group.index.tolist() for family, group in proper.groupby("family", sort=False)}
+    return {str(family): group.index.tolist() for family, group in proper.groupby("family", sort=False)}
 
 
 def _lines(panel: Axes, frame: pd.DataFrame, x: str, drawn: pd.DataFrame, own: list[str]) -> None:

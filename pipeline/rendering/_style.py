@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from pipeline.rendering._labels import distinct
 
-RC: dict[str, Any] = {
+RC: Any = {  # Any: the stubs of matplotlib want each key by name
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that a figure is laid out alike everywhere
     "font.size": 8,
     "text.parse_math": False,  # a dollar sign in a class name is a dollar sign

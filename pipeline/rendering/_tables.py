@@ -10,7 +10,10 @@ from pipeline.rendering import _markdown
 DATASET, NETWORK = "data set", "network"
 FAMILY, METHOD = "family", "method"
 
-STYLE = "body{font:14px sans-serif}table{border-collapse:collapse}th,td{padding:3px 9px;text-align:left;white-space:nowrap;border-bottom:1px solid #ccc}"
+STYLE = (
+    "body{font:14px sans-serif} table{border-collapse:collapse}"
+    " th,td{padding:3px 9px; text-align:left; white-space:nowrap; border-bottom:1px solid #ccc}"
+)
 DIGITS = 2  # significant digits of a usual interval's width
 
 
@@ -62,7 +65,7 @@ def spread(frame: pd.DataFrame, *, rows: Sequence[str], column: str) -> pd.DataF
 def blocks(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return {data set: its rows}, less the columns that are empty there, such as other data sets' classes."""
     groups = {} if table.empty else dict(list(table.groupby(DATASET, sort=False)))
-    return {name: rows.loc[:, (rows != "").any()].drop(columns=DATASET) for name, rows in groups.items()}
+    return {str(name): rows.loc[:, (rows != "").any()].drop(columns=DATASET) for name, rows in groups.items()}
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -1,5 +1,7 @@
 """Figure: the maps of every method for the same few images, side by side with the image."""
 
+from typing import Any
+
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,6 +21,10 @@ TILE = 0.62  # inches
 LEFT, RIGHT, TOP, BOTTOM = 1.5, 0.7, 1.3, 0.85  # inches around the tiles, for names and scales
 LONGEST = 22  # characters of a class name
 WRONG = "#B34700"
+SCALES: dict[bool, tuple[str, str, dict[float, str]]] = {
+    True: (SIGNED, "signed maps: against, for the class", {0: "\N{MINUS SIGN}p99", 0.5: "0", 1: "p99"}),
+    False: (UNSIGNED, "unsigned maps", {0: "p1", 1: "p99"}),
+}
 
 
 @mpl.rc_context(RC)
@@ -39,11 +45,11 @@ def coherence(frame: pd.DataFrame) -> Figure:
     height, width = shrink(images["pixels"].iloc[0]).shape[:2]
     tops = [row * (height + max(1, height // 12)) for row in range(len(images))]
     lefts = _lefts(drawn["family"], width)
-    panel = _panel(assemble(_tiles(frame, images.index, drawn), tops, lefts), TILE / width)
+    figure, panel = _draw(assemble(_tiles(frame, images.index, drawn), tops, lefts), TILE / width)
     _name_rows(panel, images, [top + height / 2 for top in tops])
     _name_columns(panel, drawn, [left + width / 2 for left in lefts], width)
-    _scales(panel, drawn["signed"])
-    return panel.get_figure(root=True)
+    _scales(figure, drawn["signed"])
+    return figure
 
 
 def _lefts(families: pd.Series, width: int) -> list[int]:
@@ -56,33 +62,40 @@ def _lefts(families: pd.Series, width: int) -> list[int]:
 
 
 def _tiles(frame: pd.DataFrame, ids: pd.Index, drawn: pd.DataFrame) -> dict[tuple[int, int], Picture]:
-    tiles = {}
-    for number, method, pixels in zip(frame["id"], frame["method"], frame["pixels"], strict=True):
-        row, small = ids.get_loc(number), shrink(pixels)
-        if method == IMAGE:
-            tiles[row, 0] = photograph(small)
-        else:
-            tiles[row, 1 + drawn.index.get_loc(method)] = paint(small, signed=drawn.loc[method, "signed"])
-    return tiles
+    """Return {(row, column): picture} of all that the gallery holds."""
+    rows = {number: row for row, number in enumerate(ids)}
+    columns = {method: column for column, method in enumerate([IMAGE, *drawn.index])}
+    signed = drawn["signed"].to_dict()
+    return {
+        (rows[number], columns[method]): photograph(shrink(pixels))
+        if method == IMAGE
+        else paint(shrink(pixels), signed=signed[method])
+        for number, method, pixels in zip(frame["id"], frame["method"], frame["pixels"], strict=True)
+    }
 
 
-def _panel(whole: Picture, inch: float) -> Axes:
-    """Return the one panel of a new figure, which shows ``whole`` at ``inch`` inches per pixel."""
+def _draw(whole: Picture, inch: float) -> tuple[Figure, Axes]:
+    """Return a new figure and its one panel, which shows ``whole`` at ``inch`` inches per pixel."""
     height, width = whole.shape[0] * inch, whole.shape[1] * inch
     figure = Figure(figsize=(LEFT + width + RIGHT, TOP + height + BOTTOM))
-    size = figure.get_size_inches()
-    panel = figure.add_axes((LEFT / size[0], BOTTOM / size[1], width / size[0], height / size[1]))
+    across, down = figure.get_size_inches()
+    panel = figure.add_axes((LEFT / across, BOTTOM / down, width / across, height / down))
     panel.imshow(whole, interpolation="none", extent=(0, whole.shape[1], whole.shape[0], 0))
     panel.set_axis_off()
-    return panel
+    return figure, panel
+
+
+def _write(panel: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **style: Any) -> None:
+    """Write ``text`` so many points beside a place of the panel, in its pixels."""
+    panel.annotate(text, at, offset, xycoords="data", textcoords="offset points", **style)
 
 
 def _name_rows(panel: Axes, images: pd.DataFrame, centres: list[float]) -> None:
     for y, true, explained in zip(centres, images["class"], images["target"], strict=True):
-        at, style = (0, y), {"xycoords": "data", "textcoords": "offset points", "ha": "right"}
-        panel.annotate(_short(true), at, (-5, 1), va="bottom", weight="bold", **style)
+        _write(panel, _short(true), (0, y), (-5, 1), ha="right", va="bottom", weight="bold")
         colour = "#555555" if true == explained else WRONG
-        panel.annotate(f"explained: {_short(explained)}", at, (-5, -1), va="top", size=6.5, color=colour, **style)
+        text = f"explained: {_short(explained)}"
+        _write(panel, text, (0, y), (-5, -1), ha="right", va="top", size=6.5, color=colour)
 
 
 def _short(name: str) -> str:
@@ -91,26 +104,21 @@ def _short(name: str) -> str:
 
 def _name_columns(panel: Axes, drawn: pd.DataFrame, centres: list[float], width: int) -> None:
     """Write the methods above their columns, and each family below its methods' columns."""
-    style = {"xycoords": "data", "textcoords": "offset points"}
     for x, label in zip(centres, [IMAGE, *drawn["label"]], strict=True):
-        panel.annotate(label, (x, 0), (-2, 4), rotation=45, rotation_mode="anchor", va="bottom", **style)
+        _write(panel, label, (x, 0), (-2, 4), rotation=45, rotation_mode="anchor", va="bottom")
     bottom = panel.get_ylim()[0] + width / 12
-    for family, group in pd.Series(centres[1:], index=drawn["family"]).groupby(level=0, sort=False):
-        first, last = group.min() - width / 2, group.max() + width / 2
+    for family in drawn["family"].unique():
+        own = [x for x, name in zip(centres[1:], drawn["family"], strict=True) if name == family]
+        first, last = min(own) - width / 2, max(own) + width / 2
         panel.plot([first, last], [bottom, bottom], color="#555555", linewidth=0.8, clip_on=False)
-        panel.annotate(family, ((first + last) / 2, bottom), (0, -3), ha="center", va="top", size=6.5, **style)
+        _write(panel, family, ((first + last) / 2, bottom), (0, -3), ha="center", va="top", size=6.5)
 
 
-def _scales(panel: Axes, signed: pd.Series) -> None:
+def _scales(figure: Figure, signed: pd.Series) -> None:
     """Draw the colours of signed and of unsigned maps, whichever there are, in the bottom margin."""
-    figure = panel.get_figure(root=True)
-    width, height = figure.get_size_inches()
-    kinds = {
-        True: (SIGNED, "signed maps: against, for the class", {0: "\N{MINUS SIGN}p99", 0.5: "0", 1: "p99"}),
-        False: (UNSIGNED, "unsigned maps", {0: "p1", 1: "p99"}),
-    }
-    for place, kind in enumerate(sorted(signed.unique(), reverse=True)):
-        colours, label, ticks = kinds[bool(kind)]
-        bar = figure.add_axes(((LEFT + 2.4 * place) / width, 0.38 / height, 1.9 / width, 0.09 / height))
+    across, down = figure.get_size_inches()
+    for place, kind in enumerate(kind for kind in SCALES if kind in set(signed)):
+        colours, label, ticks = SCALES[kind]
+        bar = figure.add_axes(((LEFT + 2.4 * place) / across, 0.38 / down, 1.9 / across, 0.09 / down))
         figure.colorbar(ScalarMappable(Normalize(0, 1), colours), bar, orientation="horizontal", label=label)
         bar.set_xticks(list(ticks), list(ticks.values()))

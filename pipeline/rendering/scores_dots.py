@@ -57,4 +57,6 @@ def _dots(panel: Axes, rows: pd.DataFrame, drawn: pd.DataFrame) -> None:
         )
     panel.set_yticks(range(len(drawn)), drawn["label"])
     panel.set_ylim(len(drawn) - 0.5, -0.5)
-    panel.set_xlabel("better \N{RIGHTWARDS ARROW}" if rows["higher_is_better"].iloc[0] else "\N{LEFTWARDS ARROW} better")
+    panel.set_xlabel(
+        "better \N{RIGHTWARDS ARROW}" if rows["higher_is_better"].iloc[0] else "\N{LEFTWARDS ARROW} better"
+    )

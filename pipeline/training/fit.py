@@ -91,7 +91,7 @@ def fit(
             torch.manual_seed(generator.initial_seed())  # dropout draws from the global generator
             loss, accuracy = _epoch(model, optimizer, images, labels, batches, rates, augment)
         if not math.isfinite(loss):
-            raise ValueError(f"the loss is {loss} in epoch {epoch + 1} at learning rate {rates[-1]:.3g}; lower the rate")
+            raise ValueError(f"the loss is {loss} in epoch {epoch + 1}, learning rate {rates[-1]:.3g}; lower the rate")
         held_out_accuracy = _accuracy(model, images[held_out], labels[held_out], mean, std)
         row = {"epoch": epoch + 1, "loss": loss, "accuracy": accuracy, "validation_accuracy": held_out_accuracy}
         history = [*history, row | {"learning_rate": rates[-1]}]

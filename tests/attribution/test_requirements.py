@@ -30,7 +30,7 @@ class Shared(nn.Module):
 
 def pooling(pool, channels=4, classes=5):
     torch.manual_seed(0)
-    layers = [nn.Conv2d(3, channels, 3), nn.ReLU(), nn.Conv2d(channels, channels, 3), nn.ReLU(), *pool]
+    layers = [nn.Conv2d(3, channels, 3, padding=1), nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), *pool]
     return nn.Sequential(*layers, nn.Linear(channels, classes)).double().eval()
 
 
@@ -39,7 +39,7 @@ AVERAGE = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
 
 @pytest.mark.parametrize("require", [target_layer, global_average_pooling])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("pool", [AVERAGE, [*AVERAGE, nn.Dropout()], [nn.AvgPool2d((2, 4)), nn.Flatten()]])
+@pytest.mark.parametrize("pool", [AVERAGE, [*AVERAGE, nn.Dropout()], [nn.AvgPool2d((6, 8)), nn.Flatten()]])
 def test_a_network_with_global_average_pooling_is_accepted(require, dtype, pool, images):
     assert require(pooling(pool).to(dtype), images.to(dtype), "3") is None
 
@@ -108,8 +108,13 @@ def test_the_networks_own_errors_are_not_taken_for_a_refusal(pooled, images):
     assert not any(module._forward_hooks for module in pooled.modules())
 
 
-def test_asking_leaves_no_gradient_and_no_hook(pooled, images):
+def test_asking_builds_no_graph_and_leaves_no_hook(pooled, images):
+    modes = []
+    handle = pooled[0].register_forward_pre_hook(lambda *_: modes.append(torch.is_grad_enabled()))
     global_average_pooling(pooled, images, "3")
+    handle.remove()
+    assert modes
+    assert not any(modes)
     assert not any(module._forward_hooks for module in pooled.modules())
     assert all(parameter.grad is None and parameter.requires_grad for parameter in pooled.parameters())
     assert not images.requires_grad

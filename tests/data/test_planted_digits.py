@@ -17,6 +17,7 @@ from pipeline.randomness import seeded
 
 NOWHERE = Path("no folder is needed")
 SIDE, SIZE = 12, 32
+IDS = range(400)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,8 @@ def test_corners_reach_every_place_and_never_overlap(size, side):
         assert corner.min() == 0
         assert corner.max() == size - side
         assert len(set(map(tuple, corner.tolist()))) > 0.5 * (size - side + 1) ** 2 or size == 2 * side
+    beside = np.abs(corners[:, 0] - corners[:, 1]) < side  # at the same height, in the same column
+    assert (beside.mean(0) > 0.1).all(), "they lie beside as well as below each other"
     means = corners.mean(0)
     assert np.abs(means - (size - side) / 2).max() < 4 * (size - side) / 2 / 4000**0.5, "digit and distractor alike"
 
@@ -124,17 +127,30 @@ def test_the_masked_pixels_do_tell_the_class(planted, scenes):
     assert accuracy(patches.reshape(len(patches), -1), planted) > 0.9
 
 
-def test_distractors_hold_the_shuffled_pixels_of_training_digits_of_every_class(plain, scenes):
-    photographs = [np.zeros((3, 40, 40), np.uint8)]
-    donors = plain.images[plain.split == TRAIN]
-    known = {tuple(sorted(donor.ravel().tolist())) for donor in donors}
-    for place in range(50):
-        canvas, _ = module._scene(place, 16, 8, photographs, donors)
-        ys, xs = np.nonzero(canvas[0])
-        assert np.ptp(ys) < 8
-        assert np.ptp(xs) < 8
-        ink = sorted(canvas[0][canvas[0] > 0].tolist())
-        assert tuple([0] * (64 - len(ink)) + ink) in known
+def test_distractors_hold_the_shuffled_pixels_of_a_donor():
+    black = [np.zeros((3, 40, 40), np.uint8)]
+    donors = np.stack([np.arange(first, first + 64, dtype=np.uint8).reshape(1, 8, 8) for first in (1, 101)])
+    patches = np.stack(
+        [canvas[0][canvas[0] > 0] for canvas, _ in (module._scene(i, 16, 8, black, donors) for i in IDS)]
+    )
+    first = patches.min(1)
+    assert (np.sort(patches, axis=1) == first[:, None] + np.arange(64)).all()
+    assert 0.4 < (first == 1).mean() < 0.6
+    means = (patches - first[:, None]).mean(0)
+    assert np.abs(means - 31.5).max() < 4 * 18.5 / len(IDS) ** 0.5, "a pixel goes anywhere in the patch"
+
+
+def test_distractors_are_made_from_training_digits_only(monkeypatch, planted, plain):
+    images = plain.images.copy()
+    images[plain.split == TEST] = 0
+    other = planted_instead(monkeypatch, plain, images)
+    train = plain.split == TRAIN
+    assert (other.images[train] == planted.images[train]).all()
+
+
+def test_every_image_has_a_scene_of_its_own(scenes):
+    canvases = scenes[0].reshape(1797, -1)
+    assert len({canvas.tobytes() for canvas in canvases}) == 1797
 
 
 def test_two_patches_must_fit():

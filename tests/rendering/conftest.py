@@ -8,7 +8,7 @@ from pipeline.statistics.summaries import accuracy_rows, curve_rows, retraining_
 
 METHODS = [  # address, label, family, reduction
     ("gradient", "Gradient", "gradient", "abs_max"),
-    ("input_x_gradient", "Input × Gradient", "gradient", "sum"),
+    ("input_x_gradient", "Input x Gradient", "gradient", "sum"),
     ("integrated_gradients", "Integrated Gradients", "gradient", "sum"),
     ("guided_backprop", "Guided Backpropagation", "gradient", "abs_max"),
     ("smoothgrad.mean", "SmoothGrad", "ensemble", "abs_max"),

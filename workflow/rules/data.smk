@@ -9,6 +9,7 @@ rule download:
     resources:
         mem_mb=4000,
         runtime=120,
+        sources=config["data_dir"],
     log:
         beside("data", "logs"),
     benchmark:
@@ -16,4 +17,4 @@ rule download:
     conda:
         "../../envs/pipeline.yaml"
     shell:
-        "python -m pipeline.download --data {output.data} --sources {config[data_dir]:q} {params.settings} 2> {log}"
+        "python -m pipeline.download --data {output.data} --sources {resources.sources:q} {params.settings} 2> {log}"

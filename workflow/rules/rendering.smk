@@ -5,6 +5,7 @@ rule summarise:
     output:
         **paths(*plan.OUTPUTS["summarise"]),
     params:
+        results=config["results"],
         settings=settings("summarise"),
         code=code("summarise"),
     threads: 1
@@ -18,7 +19,7 @@ rule summarise:
     conda:
         "../../envs/pipeline.yaml"
     shell:
-        "python -m pipeline.summarise --results {config[results]:q} --accuracy {output.accuracy_frame}"
+        "python -m pipeline.summarise --results {params.results:q} --accuracy {output.accuracy_frame}"
         " --scores {output.scores_frame} --curves {output.curves_frame} --retraining {output.retraining_frame}"
         " --left-out {output.left_out_frame} --summary {output.summary} {params.settings} 2> {log}"
 
@@ -118,6 +119,7 @@ rule page:
     output:
         **paths("page"),
     params:
+        results=config["results"],
         settings=settings("page"),
         code=code("page"),
     threads: 1
@@ -131,5 +133,5 @@ rule page:
     conda:
         "../../envs/pipeline.yaml"
     shell:
-        "python -m pipeline.page --results {config[results]:q} --figures {input.figures} --tables {input.tables}"
+        "python -m pipeline.page --results {params.results:q} --figures {input.figures} --tables {input.tables}"
         " --summary {input.summary} --page {output.page} {params.settings} 2> {log}"

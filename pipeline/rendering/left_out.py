@@ -1,0 +1,18 @@
+"""Table: the combinations of network and method that the study leaves out, and why."""
+
+import pandas as pd
+
+from pipeline.rendering._tables import DATASET, METHOD, NETWORK
+
+LABEL = "Combinations left out"
+KIND = "table"
+FRAME = "left_out"
+
+
+def left_out(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per skipped combination: data set, network, method, reason.
+
+    Args:
+        frame: rows of ``left_out`` (docs/formats.md).
+    """
+    return frame.rename(columns={"dataset": DATASET, "model": NETWORK, "method": METHOD})
