@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RESULTS := $(lastword $(shell sed -n 's/^results: *//p' $(CONFIG)))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help env run test format verify clean
+.PHONY: help env run test format verify docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -43,6 +43,10 @@ format: env ## format the code
 
 verify: env ## hold every result against the config; what does not match is due again
 	$(BIN)/python -m pipeline.verify --configfiles $(CONFIG)
+
+docs: ## put tables and pictures of the finished default study into the README and docs/results
+	$(BIN)/python -m pipeline.publish --results $(RESULTS) --readme README.md --folder docs/results --table scores \
+	    --pictures digits/simple_cnn/coherence.png digits/simple_cnn/scores_dots.svg digits/simple_cnn/retraining_curves.svg
 
 clean: ## remove the results of config.yaml, with logs and benchmarks
 	rm -rf $(RESULTS) logs benchmarks

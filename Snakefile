@@ -20,6 +20,7 @@ wildcard_constraints:
     seed="[0-9]+",
     split="explain|train|test",
     mode="roar|kar",
+    address="[^/]+",
 
 
 report: "workflow/report/workflow.rst"

@@ -25,7 +25,8 @@ def run(main: Callable[..., None]) -> None:
     try:
         main(**arguments)
     except (ValueError, OSError) as error:
-        logging.debug("where it happened:", exc_info=True)
+        if not sys.stderr.isatty():  # a log keeps where it happened; a person at a terminal gets the sentence alone
+            logging.info("where it happened:", exc_info=True)
         sys.exit(f"error: {error}")
 
 

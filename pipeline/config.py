@@ -40,6 +40,7 @@ DEFAULTS = {
     "retraining": None,
 }
 REDUCTIONS = ("abs_max", "abs_sum", "sum", "positive_sum")
+RESERVED = ("ids", "targets", "labels", "image")  # arrays of a gallery, beside one for each method
 
 
 class Parameter(NamedTuple):
@@ -51,9 +52,7 @@ class Parameter(NamedTuple):
 
 def check(config: Mapping[str, Any]) -> None:
     """Raise ValueError, in one sentence that names the entry, unless the whole config can be run."""
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(config):
-        raise ValueError(_explain(error))
+    _check_form(config)
     for section, layer in (("datasets", "data"), ("methods", "attribution"), ("metrics", "evaluation")):
         for name, entry in config[section].items():
             check_entry(f"{section}.{name}", layer, entry)
@@ -83,6 +82,8 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_entry(where: str, layer: str, entry: Mapping[str, Any]) -> None:
     """Raise ValueError unless ``entry`` names a plug-in of ``layer`` and gives it what its signature asks for."""
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"config, {where}: it must be an entry, such as {{use: {names(layer)[0]}}}; it is {entry!r}")
     use = entry.get("use")
     if use not in names(layer):
         raise ValueError(f"config, {where}.use: {_no_such('plug-in', use, names(layer))}")
@@ -92,6 +93,8 @@ def check_entry(where: str, layer: str, entry: Mapping[str, Any]) -> None:
     _check_parameters(where, layer, use, stated)
     if "base" in entry:
         check_entry(f"{where}.base", layer, entry["base"])
+        if "reduce" in entry["base"]:
+            raise ValueError(f"config, {where}.base: its channels stay as they are; say reduce: in {where} instead")
 
 
 def names(layer: str) -> list[str]:
@@ -132,9 +135,31 @@ def addresses(name: str, entry: Mapping[str, Any]) -> list[str]:
     return [name if part == "maps" else f"{name}.{part}" for part in parts(entry)]
 
 
+def _check_form(config: object) -> None:
+    """Raise ValueError unless all keys are texts, the schema fits, and names can stand in paths."""
+    _check_keys("top level", config)
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    for error in VALIDATOR(schema).iter_errors(config):
+        raise ValueError(_explain(error))
+    assert isinstance(config, Mapping)  # the schema says so
+    if any(letter.isspace() or letter in "{}'\"\\$" for letter in config["results"]):
+        raise ValueError(f"config, results: it must have no space, brace, quote, \\ or $; it is {config['results']!r}")
+    if clash := sorted(set(RESERVED) & set(config["methods"])):
+        raise ValueError(f"config, methods.{clash[0]}: this name is taken; choose another, not {', '.join(RESERVED)}")
+
+
+def _check_keys(where: str, value: object) -> None:
+    """Raise ValueError unless every key is a text: YAML reads 7 as a number, and yes as true."""
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in pairs:
+        if isinstance(value, Mapping) and (not isinstance(key, str) or key != key.strip()):
+            raise ValueError(f"config, {where}: the key {key!r} must be a text without space around it; put it in quotes")
+        _check_keys(str(key) if where == "top level" else f"{where}.{key}", item)
+
+
 def _check_parameters(where: str, layer: str, use: str, stated: Mapping[str, Any]) -> None:
     known = parameters(layer, use)
-    for key in sorted(set(stated) - set(known)):
+    for key in sorted(set(stated) - set(known), key=str):
         raise ValueError(f"config, {where}: {use} takes no {key!r}; it takes {', '.join(sorted(known)) or 'none'}")
     for key in sorted(name for name, parameter in known.items() if parameter.needed and name not in stated):
         raise ValueError(f"config, {where}: {use} needs {key!r}, which is missing; add {key}: to the entry")
@@ -172,6 +197,9 @@ def _explain(error: jsonschema.ValidationError) -> str:
         known = error.schema["properties"]
         unknown = next(key for key in error.instance if key not in known)
         return f"config, {where}: {_no_such('key', unknown, known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"config, {where}: it needs {missing!r}, which is missing; add {missing}: to it, as in config.yaml"
     wish = error.schema.get("description")
     return f"config, {where}: {error.message}" + (f"; it should be: {wish}" if wish else "")
 
@@ -216,9 +244,12 @@ def _mismatch(value: object, annotation: Any) -> str | None:
 
 
 def _is(value: object, annotation: Any) -> bool:
+    """Say whether a value is of a plain type; true is no number, nor is NaN, infinity or what needs over 64 bits."""
     if isinstance(value, bool):
         return annotation is bool
-    return isinstance(value, int | float if annotation is float else annotation)
+    if isinstance(value, int | float):
+        return annotation in {type(value), float} and abs(value) < 2**63
+    return isinstance(value, annotation)
 
 
 def _words(annotation: Any) -> str:
@@ -226,3 +257,12 @@ def _words(annotation: Any) -> str:
     if annotation in plain:
         return plain[annotation]
     return " or ".join(_words(choice) for choice in typing.get_args(annotation)) or str(annotation)
+
+
+# JSON schema counts 1.0 as an integer and NaN as a number.
+VALIDATOR = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": lambda _, value: _is(value, int), "number": lambda _, value: _is(value, float)}
+    ),
+)

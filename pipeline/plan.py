@@ -70,6 +70,12 @@ def path(name: str, config: Mapping[str, Any], wildcards: Mapping[str, Any]) -> 
     return PATHS[name].format(results=config["results"], **wildcards)
 
 
+def beside(name: str, kind: str) -> str:
+    """Return the path pattern of the log ("logs") or the benchmark ("benchmarks") of the job that writes ``name``."""
+    pattern = PATHS[name].removeprefix("{results}/").removesuffix("/zarr.json")
+    return f"{kind}/{pattern}{'.log' if kind == 'logs' else '.tsv'}"
+
+
 def jobs(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (step, wildcards) of every job that the config asks for, each after those whose results it reads."""
     for dataset in config["datasets"]:

@@ -3,18 +3,20 @@
 import pandas as pd
 
 
-def distinct(frame: pd.DataFrame, key: str, label: str) -> pd.Series:
-    """Return the label of every key, in order of appearance; keys that share one add theirs: "D-RISE (d_rise.dot)".
+def distinct(frame: pd.DataFrame, key: str, label: str) -> dict[str, str]:
+    """Return {key: label} in order of appearance; keys that share a label add themselves: "Deletion (deletion_blur)".
 
     Args:
         frame: tidy rows in which a key always has the same label.
-        key: name of the column that tells the things apart, and the index of the result.
+        key: name of the column that tells the things apart.
         label: name of the column that names them.
     """
-    labels = frame.drop_duplicates(key).set_index(key)[label]
-    return labels.where(~labels.duplicated(keep=False), labels + " (" + labels.index + ")")
+    found = frame.drop_duplicates(key)
+    shared = found[label].duplicated(keep=False)
+    names = found[label].where(~shared, found[label] + " (" + found[key] + ")")
+    return dict(zip(found[key], names, strict=True))
 
 
-def metrics(frame: pd.DataFrame) -> pd.Series:
-    """Return the label of every metric of a tidy frame, made distinct."""
+def metrics(frame: pd.DataFrame) -> dict[str, str]:
+    """Return {metric: label, made distinct} of a tidy frame."""
     return distinct(frame, "metric", "metric_label")

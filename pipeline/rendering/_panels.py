@@ -1,6 +1,7 @@
 """Lines with bands in a grid of panels: a row for each family of methods, a column for each kind of line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -28,20 +29,12 @@ def bands(frame: pd.DataFrame, *, x: str, column: str, titles: Mapping[str, str]
     controls = (drawn["family"] == CONTROL).sum()
     heights = [max(1.9, 0.5 + 0.16 * (len(own) + controls)) for own in rows.values()]  # inches, room for the legend
     figure = Figure(figsize=(2.7 * len(titles) + 2.3, sum(heights) + 0.7), layout="constrained")
-    panels = figure.subplots(
-        len(rows), len(titles), sharex="col", sharey="col", squeeze=False, height_ratios=heights
-    )  # fmt: skip
+    shape: dict[str, Any] = {"nrows": len(rows), "ncols": len(titles), "squeeze": False, "height_ratios": heights}
+    panels = figure.subplots(**shape, sharex="col", sharey="col")
     for across, (family, own) in zip(panels, rows.items(), strict=True):
         for panel, key in zip(across, titles, strict=True):
             _lines(panel, frame[frame[column] == key], x, drawn, own)
-        named = {
-            label: line for panel in across for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
-        }
-        labels = [label for label in drawn["label"] if label in named]
-        across[-1].legend(
-            [named[label] for label in labels], labels, title=family, title_fontproperties={"weight": "bold"},
-            alignment="left", loc="upper left", bbox_to_anchor=(1, 1.05), handlelength=3,
-        )  # fmt: skip
+        _legend(across, drawn["label"], family)
     for panel, title in zip(panels[0], titles.values(), strict=True):
         panel.set_title(title)
     return figure
@@ -66,3 +59,11 @@ def _lines(panel: Axes, frame: pd.DataFrame, x: str, drawn: pd.DataFrame, own: l
         style = {"color": look["colour"], "linestyle": look["dashes"], "label": look["label"]}
         panel.plot(points[x], points["estimate"], **style)
         panel.fill_between(points[x], points["low"], points["high"], color=look["colour"], alpha=0.18, linewidth=0)
+
+
+def _legend(across: Sequence[Axes], labels: Iterable[str], family: str) -> None:
+    """Name the lines of a row of panels beside its last one, each once, in the order of ``labels``."""
+    lines = {line.get_label(): line for panel in across for line in panel.get_lines()}
+    handles = [lines[label] for label in labels if label in lines]
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1.05), "alignment": "left", "handlelength": 3}
+    across[-1].legend(handles=handles, title=family, title_fontproperties={"weight": "bold"}, **place)

@@ -47,7 +47,7 @@ def methods(frame: pd.DataFrame) -> pd.DataFrame:
         do, and from its seventh on they differ in dashes.
     """
     found = frame.drop_duplicates("method").set_index("method")[["family"]]
-    found["label"] = distinct(frame, "method", "label")
+    found["label"] = found.index.map(distinct(frame, "method", "label"))
     place = {family: i for i, family in enumerate(found["family"].unique())} | {CONTROL: len(found)}
     found = found.sort_values("family", key=lambda families: families.map(place), kind="stable")
     proper = found["family"] != CONTROL

@@ -21,7 +21,7 @@ def curves(frame: pd.DataFrame) -> Figure:
     """
     if frame.empty:
         return _style.empty(LABEL)
-    titles = metrics(frame).to_dict()
+    titles = metrics(frame)
     figure = _panels.bands(frame, x="x", column="metric", titles=titles)
     for panel, metric in zip(figure.axes[-len(titles) :], titles, strict=True):
         fraction = frame.loc[frame["metric"] == metric, "x"].max() <= 1

@@ -68,7 +68,7 @@ def scores():
         for metric, label, higher in METRICS:
             if (metric, named["family"]) == ("max_sensitivity", "control"):
                 continue  # as where the guard refuses a combination
-            values = generator.beta(2, 3 + 4 * worth if higher else 7 - 4 * worth, size=(1, 256))
+            values = generator.beta(2, 3 + 4 * worth if higher else 7 - 4 * worth, size=(1, 64))
             values *= 3e-5 if metric == "infidelity" else 1
             told = {"reduce": reduce, "metric": metric, "metric_label": label, "higher_is_better": higher}
             rows.append((named | told, score_rows(values)))

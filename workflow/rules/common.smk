@@ -5,6 +5,7 @@ from snakemake.exceptions import WorkflowError
 from pipeline import cli, plan, provenance
 from pipeline.config import complete
 from pipeline.gpu import wanted
+from pipeline.plan import beside
 
 try:
     config.update(complete(config))
@@ -20,12 +21,6 @@ shell.prefix(f"export PYTHONPATH={workflow.basedir}; ")
 def paths(*names):
     """Path patterns of results, by the names that pipeline/plan.py gives them, for `input:` and `output:`."""
     return {name: plan.PATHS[name].replace("{results}", config["results"]) for name in names}
-
-
-def beside(name, kind):
-    """Path pattern of a result's log or benchmark: the same path under logs/ or benchmarks/."""
-    pattern = plan.PATHS[name].replace("{results}/", "").removesuffix("/zarr.json")
-    return {"logs": f"logs/{pattern}.log", "benchmarks": f"benchmarks/{pattern}.tsv"}[kind]
 
 
 def settings(step):

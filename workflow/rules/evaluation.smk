@@ -5,21 +5,21 @@ rule evaluate:
         maps=paths("explain_maps")["explain_maps"],
     output:
         **paths("index"),
-    params:
-        settings=settings("evaluate"),
-        code=code("evaluate"),
-    threads: 1
-    resources:
-        gpu=GPU,
-        mem_mb=4000,
-        runtime=240,
-        batch_size=config["batch_size"],
     log:
         beside("index", "logs"),
     benchmark:
         beside("index", "benchmarks")
     conda:
         "../../envs/pipeline.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=240,
+        batch_size=config["batch_size"],
+    params:
+        settings=settings("evaluate"),
+        code=code("evaluate"),
     shell:
         "python -m pipeline.gpu {resources.gpu} -- python -m pipeline.evaluate --data {input.data}"
         " --weights {input.weights} --maps {input.maps} --index {output.index} {params.settings}"

@@ -4,20 +4,20 @@ rule summarise:
         plan.summarised(config["results"], plan.settings("summarise", config, {})["study"]).values(),
     output:
         **paths(*plan.OUTPUTS["summarise"]),
-    params:
-        results=config["results"],
-        settings=settings("summarise"),
-        code=code("summarise"),
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=60,
     log:
         "logs/summary.log",
     benchmark:
         "benchmarks/summary.tsv"
     conda:
         "../../envs/pipeline.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        results=lambda w, output: str(Path(output.summary).parent),
+        settings=settings("summarise"),
+        code=code("summarise"),
     shell:
         "python -m pipeline.summarise --results {params.results:q} --accuracy {output.accuracy_frame}"
         " --scores {output.scores_frame} --curves {output.curves_frame} --retraining {output.retraining_frame}"
@@ -31,19 +31,19 @@ rule exhibit:
         maps=lambda w: plan.exhibited(config, w),
     output:
         **paths("gallery"),
-    params:
-        settings=settings("exhibit"),
-        code=code("exhibit"),
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=30,
     log:
         beside("gallery", "logs"),
     benchmark:
         beside("gallery", "benchmarks")
     conda:
         "../../envs/pipeline.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings("exhibit"),
+        code=code("exhibit"),
     shell:
         "python -m pipeline.exhibit --data {input.data} --maps {input.maps} --pictures {output.gallery}"
         " {params.settings} 2> {log}"
@@ -61,19 +61,19 @@ rule tabulate:
             category="1 Tables",
             labels={"table": "{table}"},
         ),
-    params:
-        settings=settings("tabulate"),
-        code=code("tabulate"),
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
     log:
         beside("table_csv", "logs"),
     benchmark:
         beside("table_csv", "benchmarks")
     conda:
         "../../envs/pipeline.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=settings("tabulate"),
+        code=code("tabulate"),
     shell:
         "python -m pipeline.tabulate --frame {input.frame} --csv {output.table_csv} --markdown {output.table_markdown}"
         " --latex {output.table_latex} --html {output.html} {params.settings} 2> {log}"
@@ -91,19 +91,19 @@ rule draw:
             category="2 Figures",
             labels={"data set": "{dataset}", "network": "{model}", "figure": "{figure}"},
         ),
-    params:
-        settings=settings("draw"),
-        code=code("draw"),
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
     log:
         beside("figure_svg", "logs"),
     benchmark:
         beside("figure_svg", "benchmarks")
     conda:
         "../../envs/pipeline.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=settings("draw"),
+        code=code("draw"),
     shell:
         "python -m pipeline.draw --frame {input.frame} --svg {output.svg} --png {output.figure_png}"
         " --pdf {output.figure_pdf} {params.settings} 2> {log}"
@@ -118,20 +118,20 @@ rule page:
         summary=paths("summary")["summary"],
     output:
         **paths("page"),
-    params:
-        results=config["results"],
-        settings=settings("page"),
-        code=code("page"),
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
     log:
         beside("page", "logs"),
     benchmark:
         beside("page", "benchmarks")
     conda:
         "../../envs/pipeline.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        results=lambda w, output: str(Path(output.page).parents[1]),
+        settings=settings("page"),
+        code=code("page"),
     shell:
         "python -m pipeline.page --results {params.results:q} --figures {input.figures} --tables {input.tables}"
         " --summary {input.summary} --page {output.page} {params.settings} 2> {log}"

@@ -4,20 +4,20 @@ rule train:
         **paths("data"),
     output:
         **paths("weights", "history"),
-    params:
-        settings=settings("train"),
-        code=code("train"),
-    threads: 1
-    resources:
-        gpu=GPU,
-        mem_mb=4000,
-        runtime=240,
     log:
         beside("weights", "logs"),
     benchmark:
         beside("weights", "benchmarks")
     conda:
         "../../envs/pipeline.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=settings("train"),
+        code=code("train"),
     shell:
         "python -m pipeline.gpu {resources.gpu} -- python -m pipeline.train --data {input.data}"
         " --weights {output.weights} --history {output.history} {params.settings}"
@@ -30,21 +30,21 @@ rule predict:
         **paths("data", "weights"),
     output:
         **paths("predictions", "accuracy"),
-    params:
-        settings=settings("predict"),
-        code=code("predict"),
-    threads: 1
-    resources:
-        gpu=GPU,
-        mem_mb=4000,
-        runtime=60,
-        batch_size=config["batch_size"],
     log:
         beside("predictions", "logs"),
     benchmark:
         beside("predictions", "benchmarks")
     conda:
         "../../envs/pipeline.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=60,
+        batch_size=config["batch_size"],
+    params:
+        settings=settings("predict"),
+        code=code("predict"),
     shell:
         "python -m pipeline.gpu {resources.gpu} -- python -m pipeline.predict --data {input.data}"
         " --weights {input.weights} --predictions {output.predictions} --accuracy {output.accuracy} {params.settings}"

@@ -1,0 +1,86 @@
+"""Perturbation curves, and the grid of panels that they share with the retraining curves."""
+
+import numpy as np
+from matplotlib.colors import to_hex
+
+from pipeline.rendering._style import CONTROL_COLOUR, FAINT, methods
+from pipeline.rendering.curves import curves as draw
+
+ROWS = ["gradient", "ensemble", "cam", "perturbation"]
+
+
+def line(panel, label):
+    (found,) = [line for line in panel.get_lines() if line.get_label() == label]
+    return found
+
+
+def legend(panel):
+    return [text.get_text() for text in panel.get_legend().get_texts()]
+
+
+def test_there_is_a_row_for_each_family_and_a_column_for_each_metric(curves):
+    panels = draw(curves).axes
+    assert len(panels) == 2 * len(ROWS)
+    assert [panel.get_title(loc="left") for panel in panels[:2]] == ["Deletion", "Insertion"]
+    assert [panel.get_legend().get_title().get_text() for panel in panels[1::2]] == ROWS
+
+
+def test_a_line_is_the_estimate_and_its_band_the_interval(curves):
+    panel = draw(curves).axes[1]
+    chosen = curves[(curves["method"] == "integrated_gradients") & (curves["metric"] == "insertion")]
+    drawn = line(panel, "Integrated Gradients")
+    np.testing.assert_array_equal(drawn.get_xydata(), chosen[["x", "estimate"]])
+    (band,) = [band for band in panel.collections if to_hex(band.get_facecolor()[0]) == to_hex(drawn.get_color())]
+    corners = {tuple(point) for point in band.get_paths()[0].vertices}
+    for side in ("low", "high"):
+        assert {tuple(point) for point in chosen[["x", side]].to_numpy()} <= corners
+
+
+def test_points_are_joined_in_the_order_of_x(curves):
+    shuffled = curves.sample(frac=1, random_state=0)
+    for panel in draw(shuffled).axes:
+        assert all((np.diff(line.get_xdata()) > 0).all() for line in panel.get_lines())
+
+
+def test_controls_are_dashed_and_grey_in_every_panel(curves):
+    for panel in draw(curves).axes:
+        for label in ("Random", "Sobel edges"):
+            assert line(panel, label).get_color() == CONTROL_COLOUR
+            assert line(panel, label).get_linestyle() == "--"  # what matplotlib calls any pattern of dashes
+
+
+def test_other_families_are_faint_and_unnamed(curves):
+    panel = draw(curves).axes[0]
+    assert sum(line.get_color() == FAINT for line in panel.get_lines()) == 9
+    assert len(panel.get_lines()) == 15
+    assert legend(draw(curves).axes[1])[:-2] == methods(curves).query("family == 'gradient'")["label"].tolist()
+
+
+def test_a_method_has_one_colour_in_all_its_panels(curves):
+    first, second = draw(curves).axes[:2]
+    assert line(first, "Gradient").get_color() == line(second, "Gradient").get_color()
+
+
+def test_a_few_methods_share_one_row(curves):
+    few = curves[curves["method"].isin(["gradient", "grad_cam", "rise", "random_map"])]
+    panels = draw(few).axes
+    assert len(panels) == 2
+    assert legend(panels[1]) == ["Gradient", "Grad-CAM", "RISE", "Random"]
+    assert not any(line.get_color() == FAINT for line in panels[0].get_lines())
+
+
+def test_a_method_of_one_metric_is_named_all_the_same(curves):
+    few = curves[curves["method"].isin(["gradient", "rise"])]
+    few = few[(few["method"] == "gradient") | (few["metric"] == "deletion")]
+    assert legend(draw(few).axes[1]) == ["Gradient", "RISE"]
+
+
+def test_every_name_is_in_sight(curves):
+    figure = draw(curves)
+    figure.draw_without_rendering()
+    window = figure.bbox
+    for panel in figure.axes[1::2]:
+        box = panel.get_legend().get_window_extent()
+        assert box.x0 >= panel.bbox.x1
+        assert box.x1 <= window.x1
+        assert box.y0 >= panel.bbox.y0 - 2

@@ -1,0 +1,34 @@
+"""The table of scores."""
+
+from pipeline.rendering.scores import scores as tabulate
+
+
+def test_there_is_a_row_for_each_method_and_a_column_for_each_metric(scores):
+    table = tabulate(scores)
+    assert len(table) == scores.drop_duplicates(["dataset", "model", "method"]).shape[0]
+    assert table.columns.tolist() == [
+        "data set", "network", "family", "method", "reduction", "images",
+        "Deletion \u2193", "Insertion \u2191", "Pointing game \u2191", "Infidelity \u2193", "Max-sensitivity \u2193",
+    ]  # fmt: skip
+
+
+def test_a_cell_holds_the_score_of_its_row_and_column(scores):
+    table = tabulate(scores)
+    cell = table[(table["network"] == "resnet") & (table["method"] == "RISE")]["Insertion \u2191"].item()
+    chosen = scores[(scores["model"] == "resnet") & (scores["method"] == "rise") & (scores["metric"] == "insertion")]
+    estimate, low, high = chosen[["estimate", "low", "high"]].iloc[0]
+    assert cell == f"{estimate:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def test_what_was_not_scored_is_empty_and_controls_stand_beside_the_methods(scores):
+    table = tabulate(scores)
+    controls = table[table["family"] == "control"]
+    assert len(controls) == 6
+    assert (controls["Max-sensitivity \u2193"] == "").all()
+    assert (table[table["family"] != "control"] != "").all().all()
+
+
+def test_images_are_counted_and_a_range_is_told_as_one(scores):
+    assert set(tabulate(scores)["images"]) == {"64"}
+    fewer = scores.assign(n=scores["n"].where(scores["metric"] != "deletion", 100))
+    assert set(tabulate(fewer)["images"]) == {"64 to 100"}
