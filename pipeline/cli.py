@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+NUMBER = re.compile(r"-?[0-9]+")
+
 
 def run(main: Callable[..., None]) -> None:
     """Call ``main`` with the flags of the command line, one for each of its parameters (``batch_size``: --batch-size).
@@ -27,7 +29,7 @@ def run(main: Callable[..., None]) -> None:
     except (ValueError, OSError) as error:
         if not sys.stderr.isatty():  # a log keeps where it happened; a person at a terminal gets the sentence alone
             logging.info("where it happened:", exc_info=True)
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {' '.join(str(error).splitlines())}")
 
 
 def parser(main: Callable[..., None]) -> argparse.ArgumentParser:
@@ -45,7 +47,31 @@ def parser(main: Callable[..., None]) -> argparse.ArgumentParser:
 def flags(settings: Mapping[str, Any]) -> str:
     """Return ``settings`` as the flags that ``parser`` reads back, quoted for a shell."""
     pairs = ((name.replace("_", "-"), value) for name, value in settings.items())
-    return " ".join(f"--{name} {shlex.quote(v if isinstance(v, str) else json.dumps(v))}" for name, v in pairs)
+    return " ".join(f"--{name}={shlex.quote(_written(value))}" for name, value in pairs)
+
+
+def _written(value: object) -> str:
+    """Return a value as ``parser`` reads it: a text as it stands, but in quotes if it could be taken for a number."""
+    plain = isinstance(value, str) and not NUMBER.fullmatch(value) and not value.startswith('"')
+    return str(value) if plain else json.dumps(value)
+
+
+def _text(argument: str) -> str:
+    try:
+        return str(json.loads(argument)) if argument.startswith('"') else argument
+    except ValueError:
+        return argument
+
+
+def _text_or_number(argument: str) -> str | int:
+    return int(argument) if NUMBER.fullmatch(argument) else _text(argument)
+
+
+def _json(argument: str) -> object:
+    try:
+        return json.loads(argument)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"it must be JSON ({error}); it is {argument!r}") from None
 
 
 def _form(parameter: inspect.Parameter) -> dict[str, Any]:
@@ -55,10 +81,10 @@ def _form(parameter: inspect.Parameter) -> dict[str, Any]:
     if parameter.annotation == list[str]:
         return given | {"nargs": "*", "type": str, "metavar": "TEXT"}
     if parameter.annotation is str:
-        return given | {"type": str, "metavar": "TEXT"}
+        return given | {"type": _text, "metavar": "TEXT"}
     if parameter.annotation == str | int:
-        return given | {"type": lambda text: int(text) if text.isdecimal() else text, "metavar": "TEXT"}
-    return given | {"type": json.loads, "metavar": "JSON"}
+        return given | {"type": _text_or_number, "metavar": "TEXT"}
+    return given | {"type": _json, "metavar": "JSON"}
 
 
 def _arguments(docstring: str) -> dict[str, str]:

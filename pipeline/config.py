@@ -21,6 +21,13 @@ from pipeline import bounds
 
 HERE = Path(__file__).parent
 SCHEMA = HERE.parent / "workflow" / "schemas" / "config.schema.yaml"
+# JSON schema counts 1.0 as an integer and NaN as a number; a config does not.
+VALIDATOR = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": lambda _, value: _is(value, int), "number": lambda _, value: _is(value, float)}
+    ),
+)
 # Keyword parameters that the steps fill in themselves, and that no entry may state.
 GIVEN = {
     "data": {"root"},
@@ -135,13 +142,11 @@ def addresses(name: str, entry: Mapping[str, Any]) -> list[str]:
     return [name if part == "maps" else f"{name}.{part}" for part in parts(entry)]
 
 
-def _check_form(config: object) -> None:
+def _check_form(config: Mapping[str, Any]) -> None:
     """Raise ValueError unless all keys are texts, the schema fits, and names can stand in paths."""
     _check_keys("top level", config)
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    for error in VALIDATOR(schema).iter_errors(config):
+    for error in VALIDATOR(_schema()).iter_errors(config):
         raise ValueError(_explain(error))
-    assert isinstance(config, Mapping)  # the schema says so
     if any(letter.isspace() or letter in "{}'\"\\$" for letter in config["results"]):
         raise ValueError(f"config, results: it must have no space, brace, quote, \\ or $; it is {config['results']!r}")
     if clash := sorted(set(RESERVED) & set(config["methods"])):
@@ -153,7 +158,7 @@ def _check_keys(where: str, value: object) -> None:
     pairs = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, item in pairs:
         if isinstance(value, Mapping) and (not isinstance(key, str) or key != key.strip()):
-            raise ValueError(f"config, {where}: the key {key!r} must be a text without space around it; put it in quotes")
+            raise ValueError(f"config, {where}: the key {key!r} must be a text without space around it; quote it")
         _check_keys(str(key) if where == "top level" else f"{where}.{key}", item)
 
 
@@ -202,6 +207,11 @@ def _explain(error: jsonschema.ValidationError) -> str:
         return f"config, {where}: it needs {missing!r}, which is missing; add {missing}: to it, as in config.yaml"
     wish = error.schema.get("description")
     return f"config, {where}: {error.message}" + (f"; it should be: {wish}" if wish else "")
+
+
+@functools.cache
+def _schema() -> dict[str, Any]:
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 
 
 @functools.cache
@@ -257,12 +267,3 @@ def _words(annotation: Any) -> str:
     if annotation in plain:
         return plain[annotation]
     return " or ".join(_words(choice) for choice in typing.get_args(annotation)) or str(annotation)
-
-
-# JSON schema counts 1.0 as an integer and NaN as a number.
-VALIDATOR = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {"integer": lambda _, value: _is(value, int), "number": lambda _, value: _is(value, float)}
-    ),
-)

@@ -28,6 +28,9 @@ def write(
     **names: Any,
 ) -> None:
     """Publish the store: ``image`` and one array for each method, rows are images; ``names`` become attributes."""
+    if not arrays:
+        store.skip(marker, made_by, "every method was skipped")
+        return
     length = len(arrays["ids"])
     draft = store.begin(marker, made_by, length, length)
     for rows in store.due(draft):

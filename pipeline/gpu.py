@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +22,8 @@ def visible() -> list[str]:
     """Return the devices that this process may use: CUDA_VISIBLE_DEVICES where it is set, else those of nvidia-smi."""
     stated = os.environ.get("CUDA_VISIBLE_DEVICES")
     if stated is not None:
-        return [device.strip() for device in stated.split(",") if device.strip()]
+        named = (device.strip() for device in stated.split(","))
+        return list(takewhile(lambda device: device not in {"", "-1"}, named))  # CUDA too stops at what is no device
     command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)

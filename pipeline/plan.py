@@ -3,6 +3,7 @@
 The rules and ``verify`` both read it here, so that neither says anything the other does not. Imports no torch.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
@@ -163,9 +164,12 @@ def inputs(step: str, config: Mapping[str, Any], wildcards: Mapping[str, Any]) -
 
 
 def sources() -> dict[str, str]:
-    """Return {name: path} of the texts that the page is made with: its template and the captions."""
+    """Return {name: path} of the texts that the page is made with: its template and the captions.
+
+    The paths are relative, so that Snakemake does not take a copied or moved study for one with other inputs.
+    """
     found = [HERE / "rendering" / "page.html.j2", *sorted((HERE.parent / "workflow" / "report").glob("*.rst"))]
-    return {each.name: str(each) for each in found}
+    return {each.name: os.path.relpath(each) for each in found}
 
 
 def summarised(results: str, study: Mapping[str, Any]) -> dict[str, str]:

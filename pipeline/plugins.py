@@ -28,7 +28,8 @@ def bind(layer: str, entry: Mapping[str, Any], /, **given: Any) -> Callable[...,
     """
     config.check_entry(entry.get("use", "entry"), layer, entry)
     function = load(layer, entry["use"])
-    stated = {key: value for key, value in entry.items() if key != "use" and (key, value) != ("layer", "auto")}
+    read_by_steps = {"use", *config.COMMON.get(layer, ())}
+    stated = {key: v for key, v in entry.items() if key not in read_by_steps and (key, v) != ("layer", "auto")}
     if "base" in stated:
         stated["base"] = _first_map(bind(layer, stated["base"], **given))
     asked = inspect.signature(function).parameters

@@ -90,15 +90,23 @@ def _plugins(settings: Mapping[str, Any]) -> Iterator[str]:
         if key in RENDERED:
             yield f"pipeline.rendering.{value}"
         elif layer and isinstance(value, Mapping):
-            for entry in [value] if "use" in value else value.values():
+            for entry in [value] if isinstance(value.get("use"), str) else value.values():
                 yield from _entry(layer, entry)
 
 
 def _entry(layer: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    if "use" in entry:
+    if isinstance(entry.get("use"), str):  # an entry may itself be called "use"
         yield f"pipeline.{layer}.{entry['use']}"
+        if _requires(f"pipeline.{layer}.{entry['use']}"):
+            yield f"pipeline.{layer}._requirements"
     if "base" in entry:
         yield from _entry(layer, entry["base"])
+
+
+def _requires(module: str) -> bool:
+    """Say whether a method may refuse a network, by functions that plugins.refusal finds by their names."""
+    assigned = (node for node in _tree(module).body if isinstance(node, ast.Assign))
+    return any(ast.unparse(node.targets[0]) == "REQUIRES" and ast.literal_eval(node.value) for node in assigned)
 
 
 def _path(module: str) -> Path | None:

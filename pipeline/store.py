@@ -3,7 +3,7 @@
 A store is a directory ``<name>.zarr`` holding one group: named arrays whose first axis is the image, cut along that
 axis into blocks of one uncompressed chunk each. The group's ``zarr.json``, the *marker*, is written last: Snakemake
 tracks it, nothing can be opened without it, and its attributes say ``format``, ``provenance`` (what made the arrays),
-``blocks`` (sha256 of every chunk) and ``digest`` (sha256 of all that: equal for equal arrays).
+``blocks`` (sha256 of every chunk) and ``digest`` (sha256 of arrays and further attributes: equal for equal content).
 
 Writing goes block by block and can be killed at any moment. Beside the store, ``<name>.zarr.progress.json`` says for
 which provenance the blocks were written and which are done. A writer with the same provenance takes them over, after
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from pipeline import files
 
 FORMAT = 1
+OWN = ("format", "digest", "provenance", "blocks")  # attributes that the store itself writes
 CHUNK = 2**20  # bytes; the cost of Zarr is per chunk, so a chunk holds at least 1 MiB where the images suffice
 
 
@@ -63,12 +64,15 @@ def begin(marker: str | Path, provenance: Mapping[str, Any], length: int, block:
     draft = Draft(Path(marker), json.loads(json.dumps(provenance)), length, block)
     with files.locked(draft.lock()):
         state = _state(draft)
-        if state is None or (state["length"], state["block"]) != (length, block):
+        same = state is not None and (state["length"], state["block"]) == (length, block)
+        found = state["blocks"] if state is not None and same else {}
+        blocks = {index: chunks for index, chunks in found.items() if _whole(draft, index, chunks)}
+        if not blocks:
             draft.marker.unlink(missing_ok=True)  # first, so that nobody opens what is being removed
             shutil.rmtree(draft.marker.parent, ignore_errors=True)
-            blocks = {}
-        else:
-            blocks = {index: chunks for index, chunks in state["blocks"].items() if _whole(draft, index, chunks)}
+        for pattern in (".*", "*.partial"):  # what a killed writer, ours or zarr's, had not yet renamed
+            for rest in draft.marker.parent.rglob(pattern):
+                rest.unlink()
         _save(draft, blocks, taken_over=len(blocks))
     total = math.ceil(length / block)
     logging.info("%s: took over %d of %d blocks", draft.marker.parent.name, len(blocks), total)
@@ -86,16 +90,18 @@ def put(draft: Draft, rows: slice, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write one block of every array: name -> (rows, ...).
 
     Raises:
-        ValueError: if an array has another number of rows, or holds a value that is not finite.
+        ValueError: if the rows are not those of one block; if an array has another number of rows, another shape or
+            dtype than in the blocks before, or holds a value that is not finite.
         RuntimeError: if a writer with another provenance has taken the store over.
     """
-    count = rows.stop - rows.start
+    index, count = rows.start // draft.block, rows.stop - rows.start
+    if rows != draft.rows(index):
+        raise ValueError(f"{draft.marker.parent.name}: rows {rows.start} to {rows.stop} are not those of one block")
     for name, values in arrays.items():
         if len(values) != count:
             raise ValueError(f"{draft.marker.parent.name}: {name} has {len(values)} rows where {count} are due")
         if not np.isfinite(values).all():
             raise ValueError(f"{draft.marker.parent.name}: {name} holds values that are not finite")
-    index = rows.start // draft.block
     with files.locked(draft.lock()):
         state = _mine(draft)
         for name, values in arrays.items():
@@ -130,22 +136,24 @@ def attributes(marker: str | Path) -> dict[str, Any]:
     """Return the attributes of a finished store.
 
     Raises:
-        ValueError: if the store is unfinished, of another format version, or lacks its digest.
+        ValueError: if the store is unfinished, of another format version, or lacks digest, blocks or provenance.
     """
     path = Path(marker)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["attributes"]
+        version = found.get("format")
     except FileNotFoundError:
         raise ValueError(f"{path.parent} has no zarr.json: it was never finished; run snakemake again") from None
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"{path} is no marker of a store; delete it and run snakemake again") from None
-    if found.get("format") != FORMAT:
+    if version != FORMAT:
         raise ValueError(
-            f"{path} is of format {found.get('format')} and this version reads format {FORMAT};"
+            f"{path} is of format {version} and this version reads format {FORMAT};"
             " delete the store and run snakemake again"
         )
-    if "digest" not in found:
-        raise ValueError(f"{path} lacks its digest; delete the store and run snakemake again")
+    for key in ("digest", "blocks", "provenance"):
+        if key not in found:
+            raise ValueError(f"{path} lacks its {key}; delete the store and run snakemake again")
     return found
 
 
@@ -155,7 +163,7 @@ def skipped(marker: str | Path) -> str | None:
 
 
 def read(marker: str | Path, *names: str, rows: slice = slice(None)) -> list[NDArray[Any]]:
-    """Return ``rows`` of the named arrays, after checking the digest of every chunk that is read.
+    """Return ``rows`` of the named arrays, after checking the store's digest and that of every chunk that is read.
 
     Raises:
         ValueError: as ``attributes`` does; if an array is not there; if the bytes are not those that were written.
@@ -163,16 +171,13 @@ def read(marker: str | Path, *names: str, rows: slice = slice(None)) -> list[NDA
     found = attributes(marker)
     if absent := sorted(set(names) - set(found["blocks"])):
         raise ValueError(f"{marker} has no {', '.join(absent)}; it has {', '.join(found['blocks']) or 'no arrays'}")
+    _check_digest(Path(marker), found)
     return [_read(Path(marker), name, found["blocks"][name], rows) for name in names]
 
 
 def verify(marker: str | Path) -> None:
     """Raise ValueError unless every array of the store has the bytes that were written, and the digest fits."""
-    found = attributes(marker)
-    for name, chunks in found["blocks"].items():
-        _read(Path(marker), name, chunks, slice(None))
-    if found["digest"] != _digest(Path(marker), found["blocks"]):
-        raise ValueError(f"{marker}: its digest is not that of its arrays; delete the store and run snakemake again")
+    read(marker, *attributes(marker)["blocks"])
 
 
 def progress(marker: str | Path) -> dict[str, Any]:
@@ -205,7 +210,11 @@ def _save(draft: Draft, blocks: Mapping[str, Any], taken_over: int) -> None:
 def _array(draft: Draft, name: str, values: NDArray[Any]) -> Any:
     path = draft.marker.parent / name
     if (path / "zarr.json").exists():
-        return zarr.open_array(path, mode="r+", config={"write_empty_chunks": True})
+        array = zarr.open_array(path, mode="r+", config={"write_empty_chunks": True})
+        found, given = ((each.dtype, *each.shape[1:]) for each in (array, values))
+        if found != given:
+            raise ValueError(f"{draft.marker.parent.name}: {name} is {found} in one block and {given} in another")
+        return array
     return zarr.create_array(
         path,
         shape=(draft.length, *values.shape[1:]),
@@ -228,7 +237,7 @@ def _sha256(draft: Draft, name: str, index: int) -> str:
 def _whole(draft: Draft, index: str, chunks: Mapping[str, str]) -> bool:
     try:
         return all(_sha256(draft, name, int(index)) == expected for name, expected in chunks.items())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError, KeyError):
         return False
 
 
@@ -237,24 +246,39 @@ def _read(marker: Path, name: str, chunks: list[str], rows: slice) -> NDArray[An
     start, stop, _ = rows.indices(array.shape[0])
     length = array.chunks[0]
     for index in range(start // length, math.ceil(stop / length)):
-        found = hashlib.sha256(_chunk(marker.parent, name, index).read_bytes()).hexdigest()
-        if found != chunks[index]:
+        path = _chunk(marker.parent, name, index)
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != chunks[index]:
             raise ValueError(
                 f"{marker.parent}: block {index} of {name} is damaged; delete the store, run snakemake again"
             )
     return np.asarray(array[start:stop])
 
 
-def _digest(marker: Path, blocks: Mapping[str, list[str]]) -> str:
-    """Return the sha256 of names, shapes, dtypes and bytes of all arrays, the bytes through their chunks' sha256."""
+def _check_digest(marker: Path, attributes: Mapping[str, Any]) -> None:
+    try:
+        fits = attributes["digest"] == _digest(marker, attributes)
+    except (OSError, ValueError, KeyError):  # the form of an array is gone or garbled
+        fits = False
+    if not fits:
+        raise ValueError(f"{marker}: its digest is not that of its content; delete the store and run snakemake again")
+
+
+def _digest(marker: Path, attributes: Mapping[str, Any]) -> str:
+    """Return the sha256 of all that a reader is given: names, shapes, dtypes and bytes of all arrays, and attributes.
+
+    The bytes count through their chunks' sha256. The provenance does not count: equal content has equal digests.
+    """
     content = hashlib.sha256()
-    for name in sorted(blocks):
+    for name, chunks in sorted(attributes["blocks"].items()):
         meta = json.loads((marker.parent / name / "zarr.json").read_text(encoding="utf-8"))
-        content.update(json.dumps([name, meta["shape"], meta["data_type"], blocks[name]]).encode())
+        content.update(json.dumps([name, meta["shape"], meta["data_type"], chunks]).encode())
+    others = {key: value for key, value in attributes.items() if key not in OWN}
+    content.update(json.dumps(others, sort_keys=True).encode())
     return content.hexdigest()
 
 
 def _write_marker(marker: Path, attributes: Mapping[str, Any]) -> None:
-    found = {"format": FORMAT, "digest": _digest(marker, attributes["blocks"]), **attributes}
+    plain = json.loads(json.dumps(attributes))
+    found = {"format": FORMAT, "digest": _digest(marker, plain), **plain}
     group = {"zarr_format": 3, "node_type": "group", "attributes": found}
     files.write(marker, json.dumps(group, indent=1, sort_keys=True) + "\n")

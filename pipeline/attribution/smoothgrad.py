@@ -51,7 +51,6 @@ def smoothgrad(
     Returns:
         "mean": maps of the shape and unit that ``base`` gives. "square", "variance": that unit squared.
     """
-    images = images.detach()
     spread = noise * (images.amax((1, 2, 3), keepdim=True) - images.amin((1, 2, 3), keepdim=True))
     # half-precision maps are gathered in single precision: the last of many samples would round away
     wide = torch.promote_types(images.dtype, torch.float32)
@@ -59,7 +58,7 @@ def smoothgrad(
     for sample in range(samples):
         # drawn in single precision whatever the images are, so that every precision sees the same noise
         jitter = torch.randn(images.shape[1:], generator=generator, dtype=torch.float32).to(images)
-        change = base(model, images + spread * jitter, targets) - mean
+        change = base(model, images + spread * jitter, targets).to(wide) - mean
         mean = mean + change / (sample + 1)
         deviation = deviation + change**2 * sample / (sample + 1)  # sum of squared distances from the mean so far
     variance = deviation / samples

@@ -81,6 +81,7 @@ def _draw(whole: Picture, inch: float) -> tuple[Figure, Axes]:
     across, down = figure.get_size_inches()
     panel = figure.add_axes((LEFT / across, BOTTOM / down, width / across, height / down))
     panel.imshow(whole, interpolation="none", extent=(0, whole.shape[1], whole.shape[0], 0))
+    panel.autoscale(False)  # what is drawn beside the tiles must not move them
     panel.set_axis_off()
     return figure, panel
 

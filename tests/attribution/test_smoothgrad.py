@@ -160,9 +160,18 @@ def test_a_small_variance_beside_a_large_mean_is_kept_and_never_negative():
 
 def test_many_samples_do_not_round_away_in_half_precision():
     images = torch.rand(2, 1, 4, 4, generator=seeded("images")).bfloat16()
-    found = run(None, images, None, base=itself, samples=1000, noise=0.0)
-    torch.testing.assert_close(found["mean"], images, rtol=0, atol=0)
-    assert found["variance"].dtype == torch.bfloat16
+    seen = []
+
+    def base(model, images, targets):
+        seen.append(images)
+        return images
+
+    found = run(None, images, None, base=base, samples=1000, noise=0.5)
+    maps = torch.stack(seen).double()
+    expected = {"mean": maps.mean(0), "square": (maps**2).mean(0), "variance": maps.var(0, correction=0)}
+    for part in expected:
+        assert found[part].dtype == torch.bfloat16
+        torch.testing.assert_close(found[part].double(), expected[part], rtol=2**-8, atol=0)
 
 
 def test_the_base_may_give_maps_of_one_channel(images, targets):

@@ -1,10 +1,8 @@
 """IDX files: small ones made by hand, broken ones, and the originals."""
 
 import gzip
-import os
 import re
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,10 +84,10 @@ def test_files_of_another_set_are_refused(small, monkeypatch):
 
 
 @pytest.mark.real_data
-def test_the_originals():
-    folder = Path(os.environ.get("ASSAY_DATA", "")) / "mnist"
-    if "ASSAY_DATA" not in os.environ or not folder.is_dir():
-        pytest.skip("needs the folder mnist in the folder that ASSAY_DATA names")
+def test_the_originals(real_data):
+    folder = real_data / "mnist"
+    if not folder.is_dir():
+        pytest.skip(f"there is no folder {folder}")
     assert set(fetch(SOURCES, folder)) == set(SOURCES)
     dataset = mnist(folder)
     assert dataset.images.shape == (70_000, 1, 28, 28)

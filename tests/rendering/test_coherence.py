@@ -1,5 +1,7 @@
 """The grid of maps."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,7 @@ def tile(figure, gallery, order, number, method):
     """Return the pixels drawn where the map of ``method`` for image ``number`` belongs."""
     family = gallery.drop_duplicates("method").set_index("method")["family"]
     column = order.index(method)
-    changes = sum(family[a] != family[b] for a, b in zip(order[:column], order[1 : column + 1], strict=True))
+    changes = sum(family[a] != family[b] for a, b in itertools.pairwise(order[: column + 1]))
     left = column * (SIDE + GAP) + changes * 3 * GAP
     top = gallery["id"].unique().tolist().index(number) * (SIDE + GAP)
     return figure.axes[0].get_images()[0].get_array()[top : top + SIDE, left : left + SIDE]

@@ -1,12 +1,18 @@
 """Perturbation curves, and the grid of panels that they share with the retraining curves."""
 
 import numpy as np
+import pytest
 from matplotlib.colors import to_hex
 
 from pipeline.rendering._style import CONTROL_COLOUR, FAINT, methods
 from pipeline.rendering.curves import curves as draw
 
 ROWS = ["gradient", "ensemble", "cam", "perturbation"]
+
+
+@pytest.fixture(scope="module")
+def figure(curves):
+    return draw(curves)
 
 
 def line(panel, label):
@@ -18,15 +24,15 @@ def legend(panel):
     return [text.get_text() for text in panel.get_legend().get_texts()]
 
 
-def test_there_is_a_row_for_each_family_and_a_column_for_each_metric(curves):
-    panels = draw(curves).axes
+def test_there_is_a_row_for_each_family_and_a_column_for_each_metric(figure):
+    panels = figure.axes
     assert len(panels) == 2 * len(ROWS)
     assert [panel.get_title(loc="left") for panel in panels[:2]] == ["Deletion", "Insertion"]
     assert [panel.get_legend().get_title().get_text() for panel in panels[1::2]] == ROWS
 
 
-def test_a_line_is_the_estimate_and_its_band_the_interval(curves):
-    panel = draw(curves).axes[1]
+def test_a_line_is_the_estimate_and_its_band_the_interval(figure, curves):
+    panel = figure.axes[1]
     chosen = curves[(curves["method"] == "integrated_gradients") & (curves["metric"] == "insertion")]
     drawn = line(panel, "Integrated Gradients")
     np.testing.assert_array_equal(drawn.get_xydata(), chosen[["x", "estimate"]])
@@ -42,22 +48,22 @@ def test_points_are_joined_in_the_order_of_x(curves):
         assert all((np.diff(line.get_xdata()) > 0).all() for line in panel.get_lines())
 
 
-def test_controls_are_dashed_and_grey_in_every_panel(curves):
-    for panel in draw(curves).axes:
+def test_controls_are_dashed_and_grey_in_every_panel(figure):
+    for panel in figure.axes:
         for label in ("Random", "Sobel edges"):
             assert line(panel, label).get_color() == CONTROL_COLOUR
             assert line(panel, label).get_linestyle() == "--"  # what matplotlib calls any pattern of dashes
 
 
-def test_other_families_are_faint_and_unnamed(curves):
-    panel = draw(curves).axes[0]
+def test_other_families_are_faint_and_unnamed(figure, curves):
+    panel = figure.axes[0]
     assert sum(line.get_color() == FAINT for line in panel.get_lines()) == 9
     assert len(panel.get_lines()) == 15
-    assert legend(draw(curves).axes[1])[:-2] == methods(curves).query("family == 'gradient'")["label"].tolist()
+    assert legend(figure.axes[1])[:-2] == methods(curves).query("family == 'gradient'")["label"].tolist()
 
 
-def test_a_method_has_one_colour_in_all_its_panels(curves):
-    first, second = draw(curves).axes[:2]
+def test_a_method_has_one_colour_in_all_its_panels(figure):
+    first, second = figure.axes[:2]
     assert line(first, "Gradient").get_color() == line(second, "Gradient").get_color()
 
 
@@ -75,8 +81,7 @@ def test_a_method_of_one_metric_is_named_all_the_same(curves):
     assert legend(draw(few).axes[1]) == ["Gradient", "RISE"]
 
 
-def test_every_name_is_in_sight(curves):
-    figure = draw(curves)
+def test_every_name_is_in_sight(figure):
     figure.draw_without_rendering()
     window = figure.bbox
     for panel in figure.axes[1::2]:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from jinja2 import Template
 from snakemake.exceptions import WorkflowError
 
 from pipeline import cli, plan, provenance
@@ -15,7 +16,11 @@ except ValueError as error:
 GPU = wanted(config["device"])
 
 # Jobs run `python -m pipeline.<step>` wherever the working directory is.
-shell.prefix(f"export PYTHONPATH={workflow.basedir}; ")
+shell.prefix("export PYTHONPATH={workflow.basedir:q}; ")
+
+# Snakemake fills no wildcards into the name of a caption's file, so caption.rst, which all share, takes each text from here.
+REPORT = Path(workflow.basedir, "workflow", "report")
+config["captions"] = {path.stem: Template(path.read_text(encoding="utf-8")) for path in REPORT.glob("*.rst")}
 
 
 def paths(*names):

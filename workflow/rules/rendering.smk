@@ -57,7 +57,7 @@ rule tabulate:
         **paths("table_csv", "table_markdown", "table_latex"),
         html=report(
             paths("table_html")["table_html"],
-            caption="../report/{table}.rst",
+            caption="caption.rst",
             category="1 Tables",
             labels={"table": "{table}"},
         ),
@@ -87,7 +87,7 @@ rule draw:
         **paths("figure_png", "figure_pdf"),
         svg=report(
             paths("figure_svg")["figure_svg"],
-            caption="../report/{figure}.rst",
+            caption="caption.rst",
             category="2 Figures",
             labels={"data set": "{dataset}", "network": "{model}", "figure": "{figure}"},
         ),
