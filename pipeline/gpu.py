@@ -67,7 +67,7 @@ def _try(path: Path) -> IO[str] | None:
 
 def main() -> None:
     """Read ``N -- command`` from the command line and become the command."""
-    count, separator, *command = sys.argv[1:] or ["", "", ""]
+    count, separator, *command = sys.argv[1:] if len(sys.argv) > 2 else ["", ""]
     if separator != "--" or not command or not count.isdigit():
         sys.exit(f"usage: python -m pipeline.gpu N -- command\n\n{__doc__}")
     devices = visible() if int(count) and "SLURM_JOB_ID" not in os.environ else []

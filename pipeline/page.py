@@ -12,23 +12,21 @@ def main(
     results: str,
     figures: list[str],
     tables: list[str],
-    summary: str,
     page: str,
     title: str = "Which saliency maps can be trusted?",
 ) -> None:
-    """Read figures, tables, their captions and the summary; write the page.
+    """Read figures, tables and their captions; write the page.
 
     Args:
         results: the folder of all results.
         figures: SVG files, <results>/figures/<data set>/<network>/<figure>.svg, in the page's order.
         tables: CSV files, <results>/tables/<table>.csv, in the page's order.
-        summary: Markdown that stands first.
         page: HTML to write.
         title: heading of the page.
     """
     sources = plan.sources()
     captions = {Path(path).stem: path for path in sources.values() if path.endswith(".rst")}
-    read = sources | {str(Path(path).relative_to(results)): path for path in (*figures, *tables, summary)}
+    read = sources | {str(Path(path).relative_to(results)): path for path in (*figures, *tables)}
     made_by = provenance.record("page", {"title": title}, read)
     drawings = [
         _page.Drawing(path.parts[-3], path.parts[-2], path.stem, path.read_bytes()) for path in map(Path, figures)
@@ -36,7 +34,6 @@ def main(
     text = _page.html(
         Path(sources["page.html.j2"]).read_text(encoding="utf-8"),
         title=title,
-        summary=Path(summary).read_text(encoding="utf-8"),
         labels={name: config.constant("rendering", name, "LABEL") for name in config.names("rendering")},
         captions={name: Path(path).read_text(encoding="utf-8") for name, path in captions.items()},
         tables={Path(path).stem: pd.read_csv(path, dtype=str, keep_default_na=False) for path in tables},

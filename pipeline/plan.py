@@ -158,7 +158,7 @@ def inputs(step: str, config: Mapping[str, Any], wildcards: Mapping[str, Any]) -
         maps = dict(zip(config["methods"], exhibited(config, wildcards), strict=True))
         return maps | {"data": path("data", config, wildcards)}
     if step == "page":
-        made = [*drawn(config), *tabulated(config), path("summary", config, {})]
+        made = [*drawn(config), *tabulated(config)]
         return sources() | {str(Path(each).relative_to(config["results"])): each for each in made}
     return {"frame": frame(config, wildcards.get("table") or wildcards["figure"], wildcards)}
 

@@ -22,7 +22,18 @@ LAYERS = {"dataset": "data", "model": "models", "method": "attribution", "metric
 RENDERED = ("figure", "table")  # settings that are the bare name of a rendering plug-in
 # Modules that check, route and report, and so cannot change a number: editing them makes nothing due.
 NEUTRAL = {f"pipeline.{name}" for name in ("cli", "config", "plan", "progress", "provenance")}
-PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "torch", "torchvision", "zarr")
+PACKAGES = (
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "scikit-image",
+    "seaborn",
+    "torch",
+    "torchvision",
+    "zarr",
+)
 
 
 def record(step: str, settings: Mapping[str, Any], inputs: Mapping[str, str | Path]) -> dict[str, Any]:
@@ -150,5 +161,7 @@ def _plain(node: object) -> object:
     fields = {name: value for name, value in ast.iter_fields(node) if name not in {"ctx", "kind", "type_comment"}}
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         fields["body"] = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+    if isinstance(node, ast.JoinedStr):  # Python 3.12 ends nested formats with an empty text
+        fields["values"] = [part for part in node.values if getattr(part, "value", None) != ""]
     kept = ((name, _plain(value)) for name, value in fields.items() if value is not None and value != [])
     return (type(node).__name__, *sorted(kept, key=lambda pair: pair[0]))

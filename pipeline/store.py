@@ -3,7 +3,8 @@
 A store is a directory ``<name>.zarr`` holding one group: named arrays whose first axis is the image, cut along that
 axis into blocks of one uncompressed chunk each. The group's ``zarr.json``, the *marker*, is written last: Snakemake
 tracks it, nothing can be opened without it, and its attributes say ``format``, ``provenance`` (what made the arrays),
-``blocks`` (sha256 of every chunk) and ``digest`` (sha256 of arrays and further attributes: equal for equal content).
+``blocks`` (sha256 of every chunk), ``forms`` (sha256 of every array's own zarr.json) and ``digest`` (sha256 of arrays
+and further attributes: equal for equal content).
 
 Writing goes block by block and can be killed at any moment. Beside the store, ``<name>.zarr.progress.json`` says for
 which provenance the blocks were written and which are done. A writer with the same provenance takes them over, after
@@ -15,7 +16,7 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from numpy.typing import NDArray
 from pipeline import files
 
 FORMAT = 1
-OWN = ("format", "digest", "provenance", "blocks")  # attributes that the store itself writes
+OWN = ("format", "digest", "provenance", "blocks", "forms")  # attributes that the store itself writes
+ALL_CHUNKS: Any = {"write_empty_chunks": True}  # a chunk of zeros must exist too: existence means done
 CHUNK = 2**20  # bytes; the cost of Zarr is per chunk, so a chunk holds at least 1 MiB where the images suffice
 
 
@@ -124,7 +126,8 @@ def publish(draft: Draft, **attributes: Any) -> None:
             raise RuntimeError(f"{draft.marker.parent.name}: blocks missing {missing}, changed {broken}; run it again")
         names = sorted(blocks["0"]) if blocks else []
         chunks = {name: [blocks[str(i)][name] for i in range(len(blocks))] for name in names}
-        _write_marker(draft.marker, {"provenance": draft.provenance, "blocks": chunks, **attributes})
+        own = {"provenance": draft.provenance, "blocks": chunks, "forms": _forms(draft.marker, names)}
+        _write_marker(draft.marker, {**own, **attributes})
 
 
 def skip(marker: str | Path, provenance: Mapping[str, Any], reason: str) -> None:
@@ -136,7 +139,7 @@ def attributes(marker: str | Path) -> dict[str, Any]:
     """Return the attributes of a finished store.
 
     Raises:
-        ValueError: if the store is unfinished, of another format version, or lacks digest, blocks or provenance.
+        ValueError: if the store is unfinished, of another format version, or lacks what every store has.
     """
     path = Path(marker)
     try:
@@ -151,7 +154,7 @@ def attributes(marker: str | Path) -> dict[str, Any]:
             f"{path} is of format {version} and this version reads format {FORMAT};"
             " delete the store and run snakemake again"
         )
-    for key in ("digest", "blocks", "provenance"):
+    for key in OWN:
         if key not in found:
             raise ValueError(f"{path} lacks its {key}; delete the store and run snakemake again")
     return found
@@ -192,7 +195,7 @@ def _state(draft: Draft) -> dict[str, Any] | None:
         state = json.loads(draft.sidecar.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    return state if state.get("provenance") == draft.provenance else None
+    return state if isinstance(state, dict) and state.get("provenance") == draft.provenance else None
 
 
 def _mine(draft: Draft) -> dict[str, Any]:
@@ -210,7 +213,7 @@ def _save(draft: Draft, blocks: Mapping[str, Any], taken_over: int) -> None:
 def _array(draft: Draft, name: str, values: NDArray[Any]) -> Any:
     path = draft.marker.parent / name
     if (path / "zarr.json").exists():
-        array = zarr.open_array(path, mode="r+", config={"write_empty_chunks": True})
+        array = zarr.open_array(path, mode="r+").with_config(ALL_CHUNKS)
         found, given = ((each.dtype, *each.shape[1:]) for each in (array, values))
         if found != given:
             raise ValueError(f"{draft.marker.parent.name}: {name} is {found} in one block and {given} in another")
@@ -221,7 +224,7 @@ def _array(draft: Draft, name: str, values: NDArray[Any]) -> Any:
         dtype=values.dtype,
         chunks=(min(draft.block, draft.length), *values.shape[1:]),
         compressors=None,
-        config={"write_empty_chunks": True},  # a chunk of zeros must exist too: existence means done
+        config=ALL_CHUNKS,
     )
 
 
@@ -237,7 +240,7 @@ def _sha256(draft: Draft, name: str, index: int) -> str:
 def _whole(draft: Draft, index: str, chunks: Mapping[str, str]) -> bool:
     try:
         return all(_sha256(draft, name, int(index)) == expected for name, expected in chunks.items())
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
@@ -256,11 +259,17 @@ def _read(marker: Path, name: str, chunks: list[str], rows: slice) -> NDArray[An
 
 def _check_digest(marker: Path, attributes: Mapping[str, Any]) -> None:
     try:
-        fits = attributes["digest"] == _digest(marker, attributes)
-    except (OSError, ValueError, KeyError):  # the form of an array is gone or garbled
+        fits = attributes["forms"] == _forms(marker, attributes["blocks"])
+        fits = fits and attributes["digest"] == _digest(marker, attributes)
+    except FileNotFoundError:
         fits = False
     if not fits:
         raise ValueError(f"{marker}: its digest is not that of its content; delete the store and run snakemake again")
+
+
+def _forms(marker: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return {array: sha256 of its zarr.json}, without which its bytes say nothing."""
+    return {name: hashlib.sha256((marker.parent / name / "zarr.json").read_bytes()).hexdigest() for name in names}
 
 
 def _digest(marker: Path, attributes: Mapping[str, Any]) -> str:
@@ -281,4 +290,6 @@ def _write_marker(marker: Path, attributes: Mapping[str, Any]) -> None:
     plain = json.loads(json.dumps(attributes))
     found = {"format": FORMAT, "digest": _digest(marker, plain), **plain}
     group = {"zarr_format": 3, "node_type": "group", "attributes": found}
-    files.write(marker, json.dumps(group, indent=1, sort_keys=True) + "\n")
+    text = json.dumps(group, indent=1, sort_keys=True) + "\n"
+    if not marker.exists() or marker.read_text(encoding="utf-8") != text:  # what is taken over whole is left untouched
+        files.write(marker, text)

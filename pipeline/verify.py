@@ -60,7 +60,7 @@ def mismatches(study: Mapping[str, Any], step: str, wildcards: Mapping[str, Any]
         return
     for key, value in expected.items():
         if found.get(key) != value and (step, key) != ("download", "inputs"):  # its source files were checked then
-            yield f"{key} differs: {_difference(found.get(key), value)}"
+            yield "; ".join(_differences(key, found.get(key), value))
 
 
 def _provenance(first: Path, seals: list[dict[str, Any]]) -> dict[str, Any]:
@@ -88,12 +88,13 @@ def _damage(path: Path, files: Mapping[str, str]) -> Iterator[str]:
         yield str(error)
 
 
-def _difference(found: object, expected: object) -> str:
-    """Return the entries of two mappings that differ, in words."""
-    if not isinstance(found, Mapping) or not isinstance(expected, Mapping):
-        return f"{found!r} where the config asks for {expected!r}"
-    keys = sorted(key for key in {*found, *expected} if found.get(key) != expected.get(key))
-    return ", ".join(f"{key} is {found.get(key)!r} where {expected.get(key)!r} is due" for key in keys)
+def _differences(where: str, found: object, expected: object) -> Iterator[str]:
+    """Yield the innermost entries of two mappings that differ, in words."""
+    if isinstance(found, Mapping) and isinstance(expected, Mapping):
+        for key in sorted(key for key in {*found, *expected} if found.get(key) != expected.get(key)):
+            yield from _differences(f"{where}.{key}", found.get(key), expected.get(key))
+    else:
+        yield f"{where} is {found!r} where {expected!r} is due"
 
 
 if __name__ == "__main__":

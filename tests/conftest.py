@@ -1,12 +1,18 @@
-"""Settings of the whole suite, and the folder of real data."""
+"""Settings of the whole suite, the folder of real data, and a finished study."""
 
+import copy
+import importlib
 import os
+import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
-import pipeline.vision  # noqa: F401: before captum, zennit, quantus or grad-cam import torchvision themselves
+import pipeline.vision  # noqa: F401 (before captum, zennit, quantus or grad-cam import torchvision themselves)
+from pipeline import plan
+from pipeline.config import complete
 
 torch.set_num_threads(1)  # the tensors are tiny: threads would only wait for each other
 
@@ -18,3 +24,88 @@ def real_data():
     if not folder:
         pytest.skip("ASSAY_DATA names no folder of real data")
     return Path(folder)
+
+hypothesis.settings.register_profile("shared", deadline=None)  # a machine that others use too is slow at times
+hypothesis.settings.load_profile("shared")
+
+# What the flags of a step call the results of pipeline/plan.py that it reads and writes.
+RETRAINING = {"train_maps": "train_maps", "test_maps": "test_maps", "results": "retrained"}
+FRAMES = {name.removesuffix("_frame"): name for name in plan.OUTPUTS["summarise"]}
+FILES = {
+    "evaluate": {"data": "data", "weights": "weights", "maps": "explain_maps", "index": "index"},
+    "retrain": {"data": "data", **RETRAINING},
+    "retrain_undegraded": {"data": "data", "results": "undegraded"},
+    "summarise": FRAMES,
+    "exhibit": {"data": "data", "pictures": "gallery"},
+    "page": {"page": "page"},
+}
+
+
+def flags(step, config, wildcards):
+    """Return what the rule of a step gives it: its files, and its settings."""
+    known = {name: name for name in (*plan.INPUTS.get(step, ()), *plan.OUTPUTS[step])}
+    where = dict(wildcards)
+    if "address" in where:
+        where["method"] = plan.split_address(where["address"])[0]
+    given = {flag: plan.path(name, config, where) for flag, name in FILES.get(step, known).items()}
+    if step in {"summarise", "page"}:
+        given["results"] = config["results"]
+    if step == "download":
+        given["sources"] = config["data_dir"]
+    if step == "exhibit":
+        given["maps"] = plan.exhibited(config, wildcards)
+    if step == "page":
+        given |= {"figures": plan.drawn(config), "tables": plan.tabulated(config)}
+    return given | plan.settings(step, config, wildcards)
+
+
+@pytest.fixture(scope="session")
+def run_job():
+    """A function that runs one job of a study in this process; its last arguments stand in for flags of the config."""
+
+    def run(step, config, wildcards, **instead):
+        main = importlib.import_module(f"pipeline.{'retrain' if step == 'retrain_undegraded' else step}").main
+        main(**flags(step, config, wildcards) | instead)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, run_job):
+    """The config of a study of seconds, whose jobs have all been run; its results are for reading only."""
+    config = complete(
+        {
+            "results": str(tmp_path_factory.mktemp("study") / "results"),
+            "data_dir": "nowhere",
+            "device": "cpu",
+            "seeds": [0],
+            "datasets": {"digits": {"use": "digits", "size": 8, "explain": 24}},
+            "models": {"simple_cnn": {"use": "simple_cnn", "training": {"epochs": 1}}},
+            "methods": {
+                "gradient": {"use": "gradient"},
+                "smoothgrad": {"use": "smoothgrad", "samples": 2, "base": {"use": "gradient"}},
+                "cam": {"use": "cam"},
+            },
+            "metrics": {"deletion": {"use": "deletion", "steps": 4}},
+            "retraining": {
+                "modes": ["roar"],
+                "methods": ["gradient", "cam"],
+                "fractions": [0.5],
+                "seeds": [0],
+                "training": {"epochs": 1},
+            },
+            "figures": [],
+            "tables": [],
+        }
+    )
+    for step, wildcards in plan.jobs(config):
+        run_job(step, config, wildcards)
+    return config
+
+
+@pytest.fixture
+def study(finished, tmp_path):
+    """A copy of the finished study, to change at will: its config."""
+    results = tmp_path / "results"
+    shutil.copytree(finished["results"], results)
+    return {**copy.deepcopy(finished), "results": str(results)}

@@ -1,4 +1,4 @@
-"""Between pixel space, [0, 1], and the normalised units that networks see: fills, baselines and boxes pass here once."""
+"""Between pixel space, [0, 1], and the normalised units that networks see: fills and baselines pass here once."""
 
 import torch
 from torch import Tensor

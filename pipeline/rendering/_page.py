@@ -10,7 +10,6 @@ import pandas as pd
 from docutils.core import publish_parts
 from markupsafe import Markup
 
-from pipeline.rendering import _markdown
 from pipeline.rendering._tables import FAMILY, blocks
 
 INTRODUCTION = "workflow"  # the caption of the whole
@@ -29,7 +28,6 @@ def html(
     template: str,
     *,
     title: str,
-    summary: str,
     labels: Mapping[str, str],
     captions: Mapping[str, str],
     tables: Mapping[str, pd.DataFrame],
@@ -40,7 +38,6 @@ def html(
     Args:
         template: Jinja template of the page.
         title: the page's heading.
-        summary: Markdown, what the run did and what it skipped.
         labels: name of a figure or table -> what it is called.
         captions: name of a figure or table, or "workflow" -> its caption in reStructuredText, as Snakemake takes it.
         tables: name -> table of texts.
@@ -50,7 +47,6 @@ def html(
     return environment.from_string(template).render(
         title=title,
         introduction=caption(captions.get(INTRODUCTION, "")),
-        summary=_markdown.html(summary),
         families=sorted({family for table in tables.values() if FAMILY in table for family in table[FAMILY]}),
         tables=[_table(name, labels[name], captions, table) for name, table in tables.items()],
         networks=_networks(labels, captions, drawings),

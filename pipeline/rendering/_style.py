@@ -3,11 +3,13 @@
 from typing import Any
 
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from pipeline.rendering._labels import distinct
 
 RC: Any = {  # Any: the stubs of matplotlib want each key by name
+    **sns.axes_style("whitegrid"),
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that a figure is laid out alike everywhere
     "font.size": 8,
     "text.parse_math": False,  # a dollar sign in a class name is a dollar sign
@@ -16,8 +18,6 @@ RC: Any = {  # Any: the stubs of matplotlib want each key by name
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.grid": True,
-    "axes.axisbelow": True,
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
@@ -29,8 +29,8 @@ RC: Any = {  # Any: the stubs of matplotlib want each key by name
     "pdf.fonttype": 42,
 }
 
-# Okabe and Ito's palette for every kind of colour vision, less its black and its yellow, which is lost on white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+# Seaborn's palette for every kind of colour vision, less its greys and its yellow, which is lost on white.
+PALETTE = tuple(sns.color_palette("colorblind").as_hex()[place] for place in (0, 3, 2, 4, 9, 1))
 DASHES: tuple[Any, ...] = ("-", (0, (1.2, 1.2)), (0, (4, 1.5, 1.2, 1.5)), (0, (6, 2)))
 CONTROL_COLOUR = "#666666"
 CONTROL_DASHES = ((0, (4, 2)), (0, (1.2, 1.2)), (0, (4, 1.5, 1.2, 1.5)))

@@ -1,11 +1,11 @@
 """From tidy rows to what stands in a table's cells, and from a table to its blocks."""
 
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-
-from pipeline.rendering import _markdown
+from markupsafe import escape
 
 DATASET, NETWORK = "data set", "network"
 FAMILY, METHOD = "family", "method"
@@ -70,7 +70,7 @@ def blocks(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def markdown(table: pd.DataFrame) -> str:
     """Return a table in Markdown, its data sets one after the other."""
-    parts = [f"### {name}\n\n{_markdown.table(rows)}" for name, rows in blocks(table).items()]
+    parts = [f"### {name}\n\n{_markdown_table(rows)}" for name, rows in blocks(table).items()]
     return "\n".join(parts) or "No results.\n"
 
 
@@ -83,4 +83,19 @@ def latex(table: pd.DataFrame) -> str:
 
 def html(table: pd.DataFrame) -> str:
     """Return a table as a small HTML page, its data sets one after the other."""
-    return f"<!doctype html>\n<meta charset=utf-8>\n<style>{STYLE}</style>\n{_markdown.html(markdown(table))}\n"
+    parts = (
+        f"<h3>{escape(name)}</h3>\n{rows.to_html(index=False, border=0)}\n" for name, rows in blocks(table).items()
+    )
+    body = "".join(parts) or "<p>No results.</p>\n"
+    return f"<!doctype html>\n<meta charset=utf-8>\n<style>{STYLE}</style>\n{body}"
+
+
+def _markdown_table(frame: pd.DataFrame) -> str:
+    rows = [list(frame), *frame.itertuples(index=False)]
+    lines = [f"| {' | '.join(_plain(value) for value in row)} |\n" for row in rows]
+    return "".join([lines[0], f"|{' --- |' * frame.shape[1]}\n", *lines[1:]])
+
+
+def _plain(value: object) -> str:
+    """Return a cell's text with all that Markdown would take for its own escaped."""
+    return re.sub(r"([\\|`*<])", r"\\\1", str(value)).replace("\n", " ")

@@ -87,8 +87,8 @@ def _draw(whole: Picture, inch: float) -> tuple[Figure, Axes]:
 
 
 def _write(panel: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **style: Any) -> None:
-    """Write ``text`` so many points beside a place of the panel, in its pixels."""
-    panel.annotate(text, at, offset, xycoords="data", textcoords="offset points", **style)
+    """Write ``text`` so many points beside a place of the panel, in its pixels, or outside the panel."""
+    panel.annotate(text, at, offset, xycoords="data", textcoords="offset points", annotation_clip=False, **style)
 
 
 def _name_rows(panel: Axes, images: pd.DataFrame, centres: list[float]) -> None:

@@ -74,17 +74,11 @@ def fit(
     optimizer = torch.optim.SGD(
         model.parameters(), learning_rate, momentum, weight_decay=weight_decay, nesterov=momentum > 0, fused=True
     )
-    history: list[dict[str, float]] = []
-    if resume:
-        model.load_state_dict(resume["model"])
-        optimizer.load_state_dict(resume["optimizer"])
-        history = list(resume["history"])
-    batch_size = min(batch_size, len(kept))
-    steps = len(kept) // batch_size
+    history = _resumed(model, optimizer, resume) if resume else []
     for epoch in range(len(history), epochs):
         generator = seeded("fit", seed, epoch)
-        order = kept[torch.randperm(len(kept), generator=generator).to(kept.device)]
-        batches = order[: steps * batch_size].view(steps, batch_size)
+        batches = _batches(kept, batch_size, generator)
+        steps = len(batches)
         rates = [one_cycle((epoch * steps + step) / (epochs * steps), learning_rate) for step in range(steps)]
         augment = partial(_augmented, generator=generator, mean=mean, std=std, shift=shift, flip=flip)
         with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
@@ -106,6 +100,19 @@ def one_cycle(progress: float, peak: float, *, rise: float = 0.25) -> float:
     if progress < rise:
         return peak * (0.1 + 0.9 * progress / rise)
     return peak * (1 - progress) / (1 - rise)
+
+
+def _resumed(model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> list[dict[str, float]]:
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return list(state["history"])
+
+
+def _batches(places: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
+    """Return the places in a random order, cut into whole batches: (S, batch_size), or (1, N) where they are fewer."""
+    batch_size = min(batch_size, len(places))
+    order = places[torch.randperm(len(places), generator=generator).to(places.device)]
+    return order[: len(places) // batch_size * batch_size].view(-1, batch_size)
 
 
 def _epoch(

@@ -3,6 +3,7 @@
 import importlib
 import io
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -114,6 +115,14 @@ def test_the_same_frame_gives_the_same_figure_whatever_the_settings_around_it(re
     plain = once()
     with mpl.rc_context({"font.size": 20, "axes.grid": False, "lines.linewidth": 7, "svg.hashsalt": "other"}):
         assert once() == plain
+
+
+def test_names_stand_as_they_are_written(render, frame):
+    made = render(frame)
+    nodes = ElementTree.fromstring(saved(made)).iter() if isinstance(made, Figure) else ()
+    words = {node.text for node in nodes} or set(made.astype(str).to_numpy().ravel())
+    given = frame if "label" in frame else frame.rename(columns={"reason": "label"})
+    assert set(given["label"]) - {"Image"} <= words
 
 
 def test_has_a_caption(module, render):

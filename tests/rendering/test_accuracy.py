@@ -1,5 +1,7 @@
 """The table of accuracies."""
 
+import re
+
 import pandas as pd
 
 from pipeline.rendering.accuracy import accuracy as tabulate
@@ -34,6 +36,12 @@ def test_data_sets_of_other_classes_leave_cells_empty_and_the_total_stays_last(a
     shapes = table[table["data set"] == "shapes"]
     assert (shapes[[str(digit) for digit in range(10)]] == "").all().all()
     assert (shapes[["disc", "ring", "total"]] != "").all().all()
+
+
+def test_the_total_is_written_finer_than_the_classes_as_its_interval_allows(accuracy):
+    row = tabulate(accuracy).iloc[0]
+    assert re.fullmatch(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", row["3"])
+    assert re.fullmatch(r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]", row["total"])
 
 
 def test_many_classes_show_the_total_alone():

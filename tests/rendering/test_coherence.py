@@ -1,12 +1,15 @@
 """The grid of maps."""
 
+import io
 import itertools
+from xml.etree import ElementTree
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 
 from pipeline.rendering._mosaic import SIGNED, UNSIGNED, paint, photograph
-from pipeline.rendering._style import methods
+from pipeline.rendering._style import RC, methods
 from pipeline.rendering.coherence import IMAGE, WRONG
 from pipeline.rendering.coherence import coherence as draw
 
@@ -70,7 +73,11 @@ def test_rows_name_the_true_and_the_explained_class_and_mark_where_they_differ(f
 
 
 def test_columns_name_the_methods_and_families(figure, gallery):
-    words = [text.get_text() for text in figure.axes[0].texts]
+    content = io.BytesIO()
+    with mpl.rc_context(RC):
+        figure.savefig(content, format="svg")
+    nodes = ElementTree.fromstring(content.getvalue()).iter("{http://www.w3.org/2000/svg}text")
+    words = [node.text for node in nodes]
     drawn = methods(gallery[gallery["method"] != IMAGE])
     assert all(words.count(label) == 1 for label in [IMAGE, *drawn["label"], *drawn["family"].unique()])
 

@@ -75,9 +75,10 @@ def test_a_few_methods_share_one_row(curves):
     assert not any(line.get_color() == FAINT for line in panels[0].get_lines())
 
 
-def test_a_method_of_one_metric_is_named_all_the_same(curves):
+@pytest.mark.parametrize("metric", ["deletion", "insertion"])
+def test_a_method_of_one_metric_is_named_all_the_same(curves, metric):
     few = curves[curves["method"].isin(["gradient", "rise"])]
-    few = few[(few["method"] == "gradient") | (few["metric"] == "deletion")]
+    few = few[(few["method"] == "gradient") | (few["metric"] == metric)]
     assert legend(draw(few).axes[1]) == ["Gradient", "RISE"]
 
 

@@ -12,13 +12,13 @@ def colour(name, unit):
 
 
 def test_a_signed_map_is_white_at_zero_and_symmetric_about_it():
-    saliency = np.linspace(-1, 3, 401).reshape(1, -1)  # zero at column 100, the 99th percentile of |map| at 396
+    saliency = np.linspace(-3, 1, 401).reshape(1, -1)  # zero at column 300, the 99th percentile of |map| at 4
     painted = paint(saliency, signed=True)
     edge = np.percentile(np.abs(saliency), 99)
-    assert painted[0, 100].tolist() == colour(SIGNED, 0.5)
-    assert painted[0, 0].tolist() == colour(SIGNED, 0.5 - 0.5 / edge)
-    assert painted[0, 200].tolist() == colour(SIGNED, 0.5 + 0.5 / edge)
-    assert painted[0, 400].tolist() == painted[0, 398].tolist() == colour(SIGNED, 1.0)
+    assert painted[0, 300].tolist() == colour(SIGNED, 0.5)
+    assert painted[0, 400].tolist() == colour(SIGNED, 0.5 + 0.5 / edge)
+    assert painted[0, 200].tolist() == colour(SIGNED, 0.5 - 0.5 / edge)
+    assert painted[0, 0].tolist() == painted[0, 2].tolist() == colour(SIGNED, 0.0)
 
 
 def test_red_speaks_for_the_class_and_blue_against_it():

@@ -11,7 +11,6 @@ from pipeline import page
 from pipeline.rendering import _page
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text id="text_1">%d</text></svg>'
-SUMMARY = "# Summary\n\n| method | reason |\n|---|---|\n| cam | needs <pooling> |\n"
 TABLE = (
     "data set,network,family,method,Deletion \u2193\n"
     'digits,cnn,gradient,<b>Grad</b>,"0.1 [0.0, 0.2]"\n'
@@ -39,7 +38,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture
 def files(tmp_path):
-    found = {"figures": [], "tables": [tmp_path / "tables" / "scores.csv"], "summary": tmp_path / "summary.md"}
+    found = {"figures": [], "tables": [tmp_path / "tables" / "scores.csv"]}
     for number, place in enumerate(("digits/cnn/curves", "digits/cnn/scores_dots", "mnist/cnn/curves")):
         path = tmp_path / "figures" / f"{place}.svg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,13 +46,12 @@ def files(tmp_path):
         found["figures"].append(path)
     found["tables"][0].parent.mkdir()
     found["tables"][0].write_text(TABLE)
-    found["summary"].write_text(SUMMARY)
     return found
 
 
-def write(folder, figures, tables, summary):
+def write(folder, figures, tables):
     made = folder / "page" / "index.html"
-    page.main(str(folder), list(map(str, figures)), list(map(str, tables)), str(summary), str(made), "A & B")
+    page.main(str(folder), list(map(str, figures)), list(map(str, tables)), str(made), "A & B")
     return made.read_text()
 
 
@@ -101,7 +99,6 @@ def test_holds_every_table_in_blocks_that_can_be_filtered(text):
 def test_names_cannot_become_tags(text):
     assert "<b>Grad</b>" not in text
     assert "<b>Grad</b>" in Reader(text).text
-    assert "needs <pooling>" in Reader(text).text
     assert "<title>A &amp; B</title>" in text
 
 
@@ -109,8 +106,8 @@ def test_the_same_results_give_the_same_page(files, tmp_path, text):
     assert write(tmp_path, **files) == text
 
 
-def test_says_so_where_there_is_nothing(files, tmp_path):
-    text = Reader(write(tmp_path, [], [], files["summary"])).text
+def test_says_so_where_there_is_nothing(tmp_path):
+    text = Reader(write(tmp_path, [], [])).text
     assert "This run has no tables." in text
     assert "This run has no figures." in text
 

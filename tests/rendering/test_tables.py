@@ -1,5 +1,7 @@
 """Cells, blocks, and the formats of a table."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,6 +70,14 @@ def test_markdown_gives_each_data_set_its_table():
     assert markdown(TABLE.iloc[:0]) == "No results.\n"
 
 
+@pytest.mark.parametrize("cell", ["|", "\\", "\\|", "`a`", "**b**", "<i>", "a\nb"])
+def test_a_cell_cannot_break_its_row(cell):
+    (row,) = markdown(pd.DataFrame({"data set": ["d"], "h": [cell], "i": ["z"]})).splitlines()[-1:]
+    plain = re.sub(r"\\(.)", lambda match: {"|": "\0"}.get(match[1], match[1]), row)  # as Markdown reads it
+    assert [part.strip() for part in plain.split("|")[1:-1]] == [cell.replace("|", "\0").replace("\n", " "), "z"]
+    assert not re.search(r"(?<!\\)(\\\\)*[`*<]", row)  # nothing is left that would be taken for markup
+
+
 def test_latex_is_escaped_and_has_arrows_that_latex_knows():
     text = latex(TABLE)
     assert text.count(r"\begin{tabular}") == 2
@@ -77,5 +87,5 @@ def test_latex_is_escaped_and_has_arrows_that_latex_knows():
 
 def test_html_holds_every_cell():
     text = html(TABLE)
-    assert text.count("<table>") == 2
+    assert text.count("<table ") == 2
     assert all(f"<td>{cell}</td>" in text for cell in ("1|2", "3", "4", "6"))

@@ -115,7 +115,6 @@ rule page:
         plan.sources().values(),
         figures=plan.drawn(config),
         tables=plan.tabulated(config),
-        summary=paths("summary")["summary"],
     output:
         **paths("page"),
     log:
@@ -134,4 +133,4 @@ rule page:
         code=code("page"),
     shell:
         "python -m pipeline.page --results {params.results:q} --figures {input.figures} --tables {input.tables}"
-        " --summary {input.summary} --page {output.page} {params.settings} 2> {log}"
+        " --page {output.page} {params.settings} 2> {log}"

@@ -1,0 +1,322 @@
+"""What a config asks for: every job once, after those whose results it reads, with the settings that decide its result."""
+
+import copy
+import json
+from collections import Counter
+from pathlib import Path, PurePath
+
+import pytest
+import yaml
+
+from pipeline import config as form
+from pipeline import plan
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = form.complete(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
+
+
+def small(**changes):
+    """Return the config of a small study that retrains, with changes at its top level."""
+    config = {
+        "results": "results",
+        "seeds": [0, 3],
+        "datasets": {"a": {"use": "digits", "explain": 9, "target": "label"}, "b": {"use": "digits"}},
+        "models": {
+            "m": {"use": "simple_cnn", "datasets": ["a"], "training": {"epochs": 2, "shift": 1}},
+            "n": {"use": "simple_cnn_cam"},
+        },
+        "methods": {
+            "gradient": {"use": "gradient", "reduce": "sum"},
+            "smooth": {"use": "smoothgrad", "samples": 2, "base": {"use": "gradient"}},
+            "cam": {"use": "cam"},
+        },
+        "metrics": {"deletion": {"use": "deletion"}, "keep": {"use": "degradation", "keep": 0.3}},
+        "differences": {"d": ["deletion", "keep"]},
+        "retraining": {
+            "modes": ["roar"],
+            "models": ["m"],
+            "methods": ["smooth.square", "gradient", "smooth.mean"],
+            "fractions": [0.5],
+            "seeds": [7],
+            "training": {"epochs": 1},
+        },
+        "figures": ["curves", "retraining_curves"],
+        "tables": ["retraining", "scores"],
+    }
+    return form.complete(config | changes)
+
+
+STUDIES = {
+    "shipped": SHIPPED,
+    "small": small(),
+    "without retraining": small(retraining=None),
+    "retraining every model": small(retraining={k: v for k, v in small()["retraining"].items() if k != "models"}),
+    "without figures": small(figures=[], tables=[]),
+    "results elsewhere": small(results="/somewhere/else"),
+}
+
+
+@pytest.fixture(params=STUDIES)
+def study(request):
+    return STUDIES[request.param]
+
+
+def outputs(config, job):
+    step, wildcards = job
+    return [plan.path(name, config, wildcards) for name in plan.OUTPUTS[step]]
+
+
+def test_the_shipped_study_has_these_jobs():
+    found = Counter(step for step, _ in plan.jobs(SHIPPED))
+    methods, explained, degraded = 9, 3, 4  # entries; digits by two networks and planted digits by one; maps for ROAR
+    assert found == {
+        "download": 2,
+        "train": explained,
+        "predict": explained,
+        "attribute": explained * methods + 2 * degraded,  # the images of the metrics; training and test images
+        "evaluate": explained * methods,
+        "retrain_undegraded": 1,
+        "retrain": 2 * degraded,  # ROAR and KAR
+        "summarise": 1,
+        "exhibit": explained,
+        "tabulate": 4,
+        "draw": explained * 4,
+        "page": 1,
+    }
+    assert found.total() == 100
+    assert len(plan.targets(SHIPPED)) == 2 + 3 * 2 + 3 * 2 + 35 + 27 + 1 + 8 + 6 + 3 + 4 * 4 + 12 * 3 + 1
+
+
+def test_the_small_study_has_these_jobs():
+    assert Counter(step for step, _ in plan.jobs(small())) == {
+        "download": 2,
+        "train": 6,
+        "predict": 6,
+        "attribute": 6 * 3 + 2 * 2 * 2,
+        "evaluate": 6 * 3,
+        "retrain_undegraded": 2,
+        "retrain": 2 * 3,
+        "summarise": 1,
+        "exhibit": 3,
+        "tabulate": 2,
+        "draw": 3 * 2,
+        "page": 1,
+    }
+
+
+def test_every_output_of_every_job_is_a_target_and_no_other(study):
+    targets = plan.targets(study)
+    assert len(targets) == len(set(targets))
+    assert targets == [path for job in plan.jobs(study) for path in outputs(study, job)]
+    assert all(path.startswith(f"{study['results']}/") for path in targets)
+    assert not any("{" in path for path in targets)
+
+
+def test_no_output_lies_within_the_store_of_another(study):
+    targets = plan.targets(study)
+    stores = {PurePath(path).parent for path in targets if PurePath(path).name == "zarr.json"}
+    assert all(store.suffix == ".zarr" for store in stores)
+    for path in map(PurePath, targets):
+        assert set(path.parents) & stores == ({path.parent} if path.name == "zarr.json" else set())
+
+
+def test_every_job_comes_after_those_whose_results_it_reads(study):
+    there = set(plan.sources().values())
+    for job in plan.jobs(study):
+        needed = plan.inputs(job[0], study, job[1])
+        assert set(needed.values()) <= there, job
+        there |= set(outputs(study, job))
+        assert job[0] == "download" or needed
+
+
+def test_every_result_is_read_by_another_or_is_for_people(study):
+    read = {path for step, wildcards in plan.jobs(study) for path in plan.inputs(step, study, wildcards).values()}
+    rest = {path for path in plan.targets(study) if path not in read}
+    results = study["results"]
+    frames = {
+        f"{results}/summary/{name}.csv" for name in plan.FRAMES
+    }  # a figure or table that takes it may not be asked for
+    for path in rest - frames:
+        people = (f"{results}/figures/", f"{results}/tables/", f"{results}/page/")
+        assert path.startswith(people) or path.endswith("history.csv") or "/gallery.zarr/" in path, path
+
+
+def test_pairs_are_the_cross_product_cut_by_each_models_data_sets():
+    assert plan.pairs(small()) == [("a", "m"), ("a", "n"), ("b", "n")]
+    assert plan.runs(small())[:3] == [
+        {"dataset": "a", "model": "m", "seed": 0},
+        {"dataset": "a", "model": "m", "seed": 3},
+        {"dataset": "a", "model": "n", "seed": 0},
+    ]
+
+
+def test_only_methods_that_degrade_images_get_maps_of_training_and_test_images():
+    asked = Counter((w["method"], w["split"], w["model"]) for step, w in plan.jobs(small()) if step == "attribute")
+    wide = {(method, model) for method, split, model in asked if split != "explain"}
+    assert wide == {("smooth", "m"), ("gradient", "m")}
+    assert set(asked.values()) == {2, 4}  # seeds; the second network is trained on two data sets
+    assert plan.retrained(small(), "m") == ["gradient", "smooth.mean", "smooth.square"]
+    assert plan.retrained(small(), "n") == []
+    assert plan.retrained(small(retraining=None), "m") == []
+
+
+def test_figures_and_tables_of_retraining_are_made_only_where_the_study_retrains():
+    assert (plan.figures(small()), plan.tables(small())) == (["curves", "retraining_curves"], ["retraining", "scores"])
+    without = small(retraining=None)
+    assert (plan.figures(without), plan.tables(without)) == (["curves"], ["scores"])
+
+
+@pytest.mark.parametrize(("address", "pair"), [("cam", ("cam", "maps")), ("smooth.square", ("smooth", "square"))])
+def test_an_address_is_an_entry_and_a_part(address, pair):
+    assert plan.split_address(address) == pair
+
+
+def test_addresses_name_the_maps_of_every_entry():
+    addresses = [a for name, entry in small()["methods"].items() for a in form.addresses(name, entry)]
+    assert addresses == ["gradient", "smooth.mean", "smooth.square", "smooth.variance", "cam"]
+    assert form.parts({"use": "gradient"}) == ("maps",)
+    assert form.parts({"use": "smoothgrad", "base": {"use": "cam"}}) == ("mean", "square", "variance")
+
+
+def test_the_config_may_overrule_the_papers_reduction():
+    assert plan.reductions({"use": "gradient"}) == {"maps": "abs_max"}
+    assert plan.reductions({"use": "gradient", "reduce": "sum"}) == {"maps": "sum"}
+    smooth = {"use": "smoothgrad", "base": {"use": "gradient"}}
+    assert plan.reductions(smooth) == {"mean": "abs_max", "square": "sum", "variance": "sum"}
+    assert plan.reductions({**smooth, "reduce": "abs_sum"}) == dict.fromkeys(("mean", "square", "variance"), "abs_sum")
+    for name in form.names("attribution"):
+        base = {"base": {"use": "gradient"}} if "base" in form.parameters("attribution", name) else {}
+        assert set(plan.reductions({"use": name, **base}).values()) <= set(form.REDUCTIONS)
+
+
+def test_no_two_maps_have_the_same_label():
+    again = small()["methods"] | {
+        "again": {"use": "gradient"},
+        "smoother": {"use": "smoothgrad", "base": {"use": "cam"}},
+    }
+    for config in (SHIPPED, small(), small(methods=again)):
+        labels = [facts["label"] for entry in plan.labels(config).values() for facts in entry.values()]
+        assert len(labels) == len(set(labels))
+        addresses = [a for entry in plan.labels(config).values() for a in entry]
+        assert addresses == [a for name, entry in config["methods"].items() for a in form.addresses(name, entry)]
+    shown = plan.labels(small(methods=again))
+    assert shown["gradient"]["gradient"] == {"label": "Gradient (gradient)", "family": "gradient", "reduce": "sum"}
+    assert shown["smooth"]["smooth.mean"]["label"] == "SmoothGrad, mean (smooth.mean)"
+    assert shown["cam"]["cam"]["label"] == "CAM"
+
+
+def settings(config):
+    return {
+        (step, *sorted(wildcards.items())): plan.settings(step, config, wildcards)
+        for step, wildcards in plan.jobs(config)
+    }
+
+
+def test_settings_are_plain_json(study):
+    for found in settings(study).values():
+        assert json.loads(json.dumps(found)) == found
+
+
+def test_settings_are_what_the_config_says():
+    found = settings(small())
+    run = (("dataset", "a"), ("model", "m"))
+    assert found["download", ("dataset", "a")] == {"dataset": {"use": "digits"}}
+    training = {"epochs": 2, "shift": 1}
+    assert found["train", *run, ("seed", 3)] == {"model": {"use": "simple_cnn"}, "training": training, "seed": 3}
+    explain = plan.settings("attribute", small(), {**dict(run), "seed": "0", "split": "explain", "method": "gradient"})
+    assert explain == {
+        "model": {"use": "simple_cnn"},
+        "method": {"use": "gradient"},
+        "split": "explain",
+        "target": "label",
+        "explain": 9,
+    }
+    train = plan.settings("attribute", small(), {"dataset": "b", "model": "n", "split": "train", "method": "cam"})
+    assert (train["target"], "explain" in train) == ("predicted", False)
+    evaluate = plan.settings("evaluate", small(), {"model": "m", "method": "gradient"})
+    assert (evaluate["reduce"], list(evaluate["metrics"])) == ({"maps": "sum"}, ["deletion", "keep"])
+    retrain = plan.settings("retrain", small(), {"model": "m", "mode": "kar", "address": "smooth.variance"})
+    assert retrain == {
+        "model": {"use": "simple_cnn"},
+        "training": {"epochs": 1, "shift": 1},
+        "seeds": [7],
+        "mode": "kar",
+        "part": "variance",
+        "reduce": "sum",
+        "fractions": [0.5],
+    }
+    undegraded = plan.settings("retrain_undegraded", small(), {"model": "m"})
+    assert undegraded == {key: retrain[key] for key in ("model", "training", "seeds")}
+
+
+def due(before, after):
+    """Return the steps some of whose jobs have other settings."""
+    first, second = settings(before), settings(after)
+    return {job[0] for job in first if job in second and first[job] != second[job]}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "steps"),
+    [
+        (("batch_size",), 7, set()),
+        (("device",), "cpu", set()),
+        (("data_dir",), "elsewhere", set()),
+        (("results",), "elsewhere", set()),
+        (("datasets", "a", "size"), 8, {"download"}),
+        (("datasets", "a", "explain"), 8, {"attribute"}),
+        (("datasets", "a", "target"), 3, {"attribute"}),
+        (("models", "m", "training"), {"epochs": 3}, {"train", "retrain", "retrain_undegraded"}),
+        (("models", "n", "training"), {"epochs": 3}, {"train"}),
+        (("methods", "smooth", "samples"), 3, {"attribute"}),
+        (("methods", "cam", "reduce"), "abs_sum", {"evaluate", "summarise", "exhibit"}),
+        (("methods", "gradient", "reduce"), "abs_sum", {"evaluate", "summarise", "exhibit", "retrain"}),
+        (("metrics", "keep", "keep"), 0.4, {"evaluate"}),
+        (("differences",), {}, {"summarise"}),
+        (("retraining", "fractions"), [0.1, 0.5], {"retrain"}),
+        (("retraining", "seeds"), [7, 8], {"retrain", "retrain_undegraded"}),
+        (("retraining", "training"), {"epochs": 5}, {"retrain", "retrain_undegraded"}),
+        (("gallery",), 3, {"exhibit"}),
+        (("title",), "Another", {"page"}),
+        (("figures",), ["coherence"], set()),
+    ],
+    ids=lambda value: ".".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_change_of_the_config_reaches_the_steps_that_it_decides_and_no_other(path, value, steps):
+    config = copy.deepcopy(small())
+    *outer, last = path
+    place = config
+    for key in outer:
+        place = place[key]
+    place[last] = value
+    form.check(config)
+    assert due(small(), config) == steps
+
+
+def test_the_gallery_shows_the_first_seed():
+    wildcards = {"dataset": "a", "model": "m"}
+    assert plan.exhibited(small(), wildcards) == [
+        f"results/a/m/seed0/maps/explain/{method}.zarr/zarr.json" for method in ("gradient", "smooth", "cam")
+    ]
+
+
+def test_the_page_is_made_of_every_figure_every_table_the_summary_and_its_own_texts():
+    config = small()
+    found = plan.inputs("page", config, {})
+    shown = {path for path in found.values() if path.startswith("results/")}
+    assert shown == {*plan.drawn(config), *plan.tabulated(config), "results/summary.md"}
+    assert len(plan.drawn(config)) == 6
+    assert plan.tabulated(config) == ["results/tables/retraining.csv", "results/tables/scores.csv"]
+    assert found["page.html.j2"].endswith("pipeline/rendering/page.html.j2")
+    assert {f"{table}.rst" for table in ("scores", "retraining")} <= set(found)
+
+
+def test_a_frame_of_each_kind_is_found():
+    wildcards = {"dataset": "a", "model": "m"}
+    assert plan.frame(small(), "curves", wildcards) == "results/summary/curves.csv"
+    assert plan.frame(small(), "coherence", wildcards) == "results/a/m/gallery.zarr/zarr.json"
+
+
+def test_the_names_of_inputs_do_not_depend_on_where_the_results_are():
+    here, there = small(), small(results="/somewhere/else")
+    for (step, wildcards), _ in zip(plan.jobs(here), plan.jobs(there), strict=True):
+        assert plan.inputs(step, here, wildcards).keys() == plan.inputs(step, there, wildcards).keys()

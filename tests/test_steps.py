@@ -1,0 +1,238 @@
+"""The steps on a study of seconds: results do not depend on batches, and what is done already is taken over."""
+
+import copy
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import plan, store
+
+RUN = {"dataset": "digits", "model": "simple_cnn", "seed": 0}
+SMOOTH = {**RUN, "split": "explain", "method": "smoothgrad"}
+ROAR = {**RUN, "mode": "roar", "address": "gradient"}
+
+
+def files(folder):
+    """Return {path within the folder: bytes} of all that is below it."""
+    found = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def arrays(marker):
+    names = sorted(store.attributes(marker)["blocks"])
+    return dict(zip(names, store.read(marker, *names), strict=True))
+
+
+def refreshed(config, **changes):
+    """Return a config with changes deep inside, such as methods={"cam": {...}}; what is not named stays."""
+    config = copy.deepcopy(config)
+    for section, entries in changes.items():
+        config[section] = {**config[section], **entries}
+    return config
+
+
+@pytest.mark.parametrize("batch_size", [7, 256])
+def test_maps_and_scores_do_not_depend_on_the_batches(finished, run_job, tmp_path, batch_size):
+    maps, index = tmp_path / "maps.zarr" / "zarr.json", tmp_path / "scores" / "index.json"
+    run_job("attribute", finished, SMOOTH, maps=str(maps), batch_size=batch_size)
+    one_by_one = tmp_path / "one.zarr" / "zarr.json"
+    run_job("attribute", finished, SMOOTH, maps=str(one_by_one), batch_size=1)
+    found, expected = arrays(maps), arrays(one_by_one)
+    assert found.keys() == expected.keys() == {"mean", "square", "variance", "ids", "targets"}
+    for name, values in expected.items():
+        assert np.abs(values).max() > 0
+        np.testing.assert_allclose(found[name], values, rtol=0, atol=1e-5 * np.abs(values).max())
+    run_job("evaluate", finished, SMOOTH, maps=str(maps), index=str(index), batch_size=batch_size)
+    reference = Path(plan.path("index", finished, SMOOTH)).with_name("deletion.zarr") / "zarr.json"
+    scores, due = arrays(index.with_name("deletion.zarr") / "zarr.json"), arrays(reference)
+    assert (
+        scores.keys()
+        == due.keys()
+        == {f"{m}.{a}" for m in ("mean", "square", "variance") for a in ("score", "curve", "x")}
+    )
+    for name, values in due.items():
+        np.testing.assert_allclose(scores[name], values, rtol=0, atol=1e-3)
+
+
+def test_the_same_job_writes_the_same_bytes(study, run_job, tmp_path):
+    for step, wildcards in (("attribute", SMOOTH), ("train", RUN), ("predict", RUN), ("exhibit", RUN)):
+        first = Path(plan.path(plan.OUTPUTS[step][0], study, wildcards))
+        before = first.read_bytes()
+        run_job(step, study, wildcards)
+        assert first.read_bytes() == before
+
+
+def test_a_method_that_the_network_cannot_have_is_left_out_with_its_reason_to_the_end(finished):
+    wildcards = {**RUN, "split": "explain", "method": "cam"}
+    maps = plan.path("maps", finished, wildcards)
+    reason = store.skipped(maps)
+    assert "last linear layer" in reason
+    assert store.attributes(maps)["blocks"] == {}
+    index = json.loads(Path(plan.path("index", finished, wildcards)).read_text(encoding="utf-8"))
+    assert (index["skipped"], index["stores"]) == (reason, {})
+    retrained = Path(plan.path("retrained", finished, {**RUN, "mode": "roar", "address": "cam"}))
+    assert retrained.read_text(encoding="utf-8") == "fraction,seed,accuracy\n"
+    left_out = pd.read_csv(plan.path("left_out_frame", finished, {}))
+    assert left_out.to_dict("records") == [
+        {"dataset": "digits", "model": "simple_cnn", "method": "cam", "reason": reason}
+    ]
+    assert f"| digits | simple_cnn | cam | {reason} |" in Path(plan.path("summary", finished, {})).read_text("utf-8")
+    for frame in ("scores", "curves", "retraining"):
+        methods = set(pd.read_csv(plan.path(f"{frame}_frame", finished, {}))["method"])
+        assert methods
+        assert "cam" not in methods
+
+
+def test_a_study_of_which_every_method_is_left_out_still_ends(study, run_job):
+    study["methods"] = {"cam": study["methods"]["cam"]}
+    study["retraining"] = None
+    for step, wildcards in (("summarise", {}), ("exhibit", {"dataset": "digits", "model": "simple_cnn"})):
+        run_job(step, study, wildcards)
+    assert store.skipped(plan.path("gallery", study, RUN)) == "every method was skipped"
+    assert pd.read_csv(plan.path("scores_frame", study, {})).empty
+
+
+def targets(config, run_job, tmp_path, target):
+    maps = tmp_path / "maps.zarr" / "zarr.json"
+    run_job("attribute", config, {**SMOOTH, "method": "gradient"}, maps=str(maps), target=target)
+    found, ids = store.read(maps, "targets", "ids")
+    return found, ids
+
+
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+
+def renamed(config, classes):
+    """Write the data set anew with other class names."""
+    marker = plan.path("data", config, RUN)
+    found, content = store.attributes(marker), arrays(marker)
+    draft = store.begin(marker, {"classes": classes}, len(content["labels"]), len(content["labels"]))
+    for rows in store.due(draft):
+        store.put(draft, rows, content)
+    store.publish(draft, classes=classes, mean=found["mean"], std=found["std"])
+
+
+@pytest.mark.parametrize("target", ["three", 3])
+def test_a_class_is_explained_by_its_name_and_by_its_index(study, run_job, tmp_path, target):
+    renamed(study, NAMES)
+    found, _ = targets(study, run_job, tmp_path, target)
+    assert found.tolist() == [3] * 24
+
+
+def test_maps_of_a_class_by_name_are_not_taken_over_once_the_classes_are_renamed(study, run_job, tmp_path):
+    renamed(study, NAMES)
+    targets(study, run_job, tmp_path, "three")
+    renamed(study, NAMES[::-1])
+    found, _ = targets(study, run_job, tmp_path, "three")
+    assert found.tolist() == [6] * 24
+
+
+def test_the_label_and_the_prediction_are_explained(finished, run_job, tmp_path):
+    labels, predicted = (
+        store.read(plan.path(name, finished, RUN), array)[0]
+        for name, array in (("data", "labels"), ("predictions", "predicted"))
+    )
+    found, ids = targets(finished, run_job, tmp_path / "label", "label")
+    assert found.tolist() == labels[ids].tolist()
+    found, ids = targets(finished, run_job, tmp_path / "predicted", "predicted")
+    assert found.tolist() == predicted[ids].tolist()
+    assert (labels[ids] != predicted[ids]).any(), "the two cannot be told apart"
+
+
+@pytest.mark.parametrize("target", ["eleven", 10, -1])
+def test_an_unknown_class_is_refused_in_one_sentence(finished, run_job, tmp_path, target):
+    with pytest.raises(ValueError, match=r'say predicted, label or one of \["0", "1", .*\]\Z') as error:
+        targets(finished, run_job, tmp_path, target)
+    assert repr(target) in str(error.value)
+    assert not (tmp_path / "maps.zarr").exists()
+
+
+def test_adding_a_fraction_keeps_the_finished_runs(study, run_job, caplog):
+    results = Path(plan.path("retrained", study, ROAR))
+    before, row = files(results.with_suffix("")), pd.read_csv(results)
+    moments = {path: path.stat().st_mtime_ns for path in results.with_suffix("").iterdir()}
+    with caplog.at_level(logging.INFO):
+        run_job("retrain", study, ROAR, fractions=[0.2, 0.5])
+    after = files(results.with_suffix(""))
+    assert {path: after[path] for path in before} == before
+    assert {path: path.stat().st_mtime_ns for path in moments} == moments
+    assert after.keys() - before.keys() == {"0.2-0.json"}
+    table = pd.read_csv(results)
+    assert table[["fraction", "seed"]].to_numpy().tolist() == [[0.2, 0], [0.5, 0]]
+    pd.testing.assert_frame_equal(table[1:].reset_index(drop=True), row)
+    progress = json.loads(Path(f"{results}.progress.json").read_text(encoding="utf-8"))
+    assert progress == {"taken_over": 1, "computed": 1, "unit": progress["unit"]}
+
+
+def test_retraining_again_trains_nothing(study, run_job, monkeypatch):
+    results = Path(plan.path("retrained", study, ROAR))
+    before = results.read_bytes()
+    monkeypatch.setattr("pipeline.checkpoint.train", None)
+    run_job("retrain", study, ROAR)
+    assert results.read_bytes() == before
+    with pytest.raises(TypeError):
+        run_job("retrain", study, ROAR, training={"epochs": 2})
+
+
+def test_training_again_takes_over_its_epochs_and_a_changed_one_starts_anew(study, run_job):
+    weights = Path(plan.path("weights", study, RUN))
+    before = weights.read_bytes()
+    progress = Path(f"{weights}.progress.json")
+    run_job("train", study, RUN)
+    assert json.loads(progress.read_text(encoding="utf-8")) == {"taken_over": 1, "computed": 0, "unit": "epochs"}
+    assert weights.read_bytes() == before
+    run_job("train", study, RUN, seed=1)
+    assert json.loads(progress.read_text(encoding="utf-8")) == {"taken_over": 0, "computed": 1, "unit": "epochs"}
+    assert weights.read_bytes() != before
+
+
+def test_adding_a_metric_leaves_the_stores_of_the_others_as_they_are(study, run_job):
+    folder = Path(plan.path("index", study, SMOOTH)).parent
+    before = {
+        path: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in (folder / "deletion.zarr").rglob("c/**/*")
+        if path.is_file()
+    }
+    assert len(before) == 9
+    marker = (folder / "deletion.zarr" / "zarr.json").read_bytes()
+    run_job("evaluate", refreshed(study, metrics={"keep": {"use": "degradation"}}), SMOOTH)
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before} == before
+    assert (folder / "deletion.zarr" / "zarr.json").read_bytes() == marker
+    assert store.progress(folder / "deletion.zarr" / "zarr.json")["computed"] == 0
+    assert store.progress(folder / "keep.zarr" / "zarr.json")["computed"] == 1
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    assert index["stores"].keys() == {"deletion", "keep"}
+    assert index["stores"]["deletion"] == json.loads(marker)["attributes"]["digest"]
+
+
+def test_a_changed_metric_is_computed_anew_alone(study, run_job):
+    config = refreshed(study, metrics={"keep": {"use": "degradation"}})
+    run_job("evaluate", config, SMOOTH)
+    folder = Path(plan.path("index", study, SMOOTH)).parent
+    kept = files(folder / "keep.zarr")
+    run_job("evaluate", refreshed(config, metrics={"deletion": {"use": "deletion", "steps": 2}}), SMOOTH)
+    assert files(folder / "keep.zarr") == kept
+    assert store.read(folder / "deletion.zarr" / "zarr.json", "mean.curve")[0].shape == (24, 3)
+
+
+def test_weights_of_another_network_are_refused_in_one_sentence(finished, run_job, tmp_path):
+    with pytest.raises(ValueError, match=r"weights.safetensors does not fit simple_cnn_cam: .*\Z"):
+        run_job(
+            "predict",
+            finished,
+            RUN,
+            model={"use": "simple_cnn_cam"},
+            predictions=str(tmp_path / "p.zarr" / "zarr.json"),
+        )
+
+
+def test_results_say_nothing_of_the_time_or_the_place(finished):
+    results = Path(finished["results"])
+    for path in results.rglob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        assert str(results) not in text
+        assert str(results.parent) not in text
