@@ -1,14 +1,17 @@
-"""Turn names into functions: the file is the registration."""
+"""Turn names into functions: the file is the registration. Imports no torch until a plug-in does."""
+
+from __future__ import annotations
 
 import functools
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from pipeline import config
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 def load(layer: str, name: str) -> Callable[..., Any]:

@@ -25,6 +25,7 @@ def real_data():
         pytest.skip("ASSAY_DATA names no folder of real data")
     return Path(folder)
 
+
 hypothesis.settings.register_profile("shared", deadline=None)  # a machine that others use too is slow at times
 hypothesis.settings.load_profile("shared")
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from pipeline import config, plugins
-from pipeline.attribution.gradient import gradient
 from pipeline.attribution.grad_cam import grad_cam
+from pipeline.attribution.gradient import gradient
 from pipeline.attribution.integrated_gradients import integrated_gradients
 from pipeline.attribution.smoothgrad import smoothgrad
 

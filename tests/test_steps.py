@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from pipeline import plan, store
+from pipeline.data._dataset import TEST, TRAIN
 
 RUN = {"dataset": "digits", "model": "simple_cnn", "seed": 0}
 SMOOTH = {**RUN, "split": "explain", "method": "smoothgrad"}
@@ -106,11 +109,16 @@ def targets(config, run_job, tmp_path, target):
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
-def renamed(config, classes):
-    """Write the data set anew with other class names."""
+def rewritten(config, classes=None, change=None):
+    """Write the data set anew, with other class names or with its arrays changed."""
     marker = plan.path("data", config, RUN)
     found, content = store.attributes(marker), arrays(marker)
-    draft = store.begin(marker, {"classes": classes}, len(content["labels"]), len(content["labels"]))
+    if change:
+        change(content)
+    classes = classes or found["classes"]
+    draft = store.begin(
+        marker, {"classes": classes, "change": str(change)}, len(content["labels"]), len(content["labels"])
+    )
     for rows in store.due(draft):
         store.put(draft, rows, content)
     store.publish(draft, classes=classes, mean=found["mean"], std=found["std"])
@@ -118,15 +126,15 @@ def renamed(config, classes):
 
 @pytest.mark.parametrize("target", ["three", 3])
 def test_a_class_is_explained_by_its_name_and_by_its_index(study, run_job, tmp_path, target):
-    renamed(study, NAMES)
+    rewritten(study, NAMES)
     found, _ = targets(study, run_job, tmp_path, target)
     assert found.tolist() == [3] * 24
 
 
 def test_maps_of_a_class_by_name_are_not_taken_over_once_the_classes_are_renamed(study, run_job, tmp_path):
-    renamed(study, NAMES)
+    rewritten(study, NAMES)
     targets(study, run_job, tmp_path, "three")
-    renamed(study, NAMES[::-1])
+    rewritten(study, NAMES[::-1])
     found, _ = targets(study, run_job, tmp_path, "three")
     assert found.tolist() == [6] * 24
 
@@ -188,6 +196,26 @@ def test_training_again_takes_over_its_epochs_and_a_changed_one_starts_anew(stud
     run_job("train", study, RUN, seed=1)
     assert json.loads(progress.read_text(encoding="utf-8")) == {"taken_over": 0, "computed": 1, "unit": "epochs"}
     assert weights.read_bytes() != before
+
+
+def spoil(split):
+    """Return a change of a data set: the first half of a split's images blackened, its labels in another order."""
+
+    def change(content):
+        places = np.flatnonzero(content["split"] == split)
+        content["images"][places[: len(places) // 2]] = 0
+        content["labels"][places] = content["labels"][places[::-1]]
+
+    return change
+
+
+@pytest.mark.parametrize(("split", "same"), [(TEST, True), (TRAIN, False)])
+def test_training_never_looks_at_test_images(study, run_job, split, same):
+    before = load_file(plan.path("weights", study, RUN))
+    rewritten(study, change=spoil(split))
+    run_job("train", study, RUN)
+    after = load_file(plan.path("weights", study, RUN))
+    assert all(torch.equal(after[name], values) for name, values in before.items()) is same
 
 
 def test_adding_a_metric_leaves_the_stores_of_the_others_as_they_are(study, run_job):

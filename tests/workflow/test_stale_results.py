@@ -21,8 +21,6 @@ DUE = {
 }
 
 
-
-
 def test_what_depends_on_a_job_that_ended_badly_stays_due_until_it_is_made(built, tmp_path):
     study = built.copied(tmp_path / "study")
     before = study.made()
