@@ -21,6 +21,7 @@ $(VENV)/installed: envs/requirements.lock envs/dev.lock
 	touch $@
 
 run: env ## run the study of config.yaml (CONFIG="a.yaml b.yaml" for others), then its report
+	@$(BIN)/python -m pipeline.unlock --configfile $(CONFIG) --quiet all
 	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --rerun-incomplete --show-failed-logs --quiet rules host
 	@$(MAKE) --no-print-directory $(RESULTS)/report.html
 	@echo "page:   $(RESULTS)/page/index.html"

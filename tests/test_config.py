@@ -106,6 +106,12 @@ BAD = {  # what is wrong: (path, value, what the sentence names, what it says be
         "true or false",
     ),
     "no samples": (("methods", "smoothgrad", "samples"), 0, "methods.smoothgrad.samples", "at least 1; it is 0"),
+    "true for a number": (
+        ("methods", "smoothgrad", "noise"),
+        True,
+        "methods.smoothgrad.noise",
+        "a number and at least 0",
+    ),
     "infinite noise": (("methods", "smoothgrad", "noise"), INF, "methods.smoothgrad.noise", "a number"),
     "noise that is no number": (("methods", "smoothgrad", "noise"), NAN, "methods.smoothgrad.noise", "a number"),
     "more than all kept": (("metrics", "keep_20", "keep"), 1.5, "metrics.keep_20.keep", "between 0 and 1; it is 1.5"),

@@ -1,9 +1,11 @@
 """Studies to run: copies of the project with a small config, and what Snakemake says of them."""
 
+import contextlib
 import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -72,20 +74,39 @@ class Study:
         finally:
             file.write_text(before, encoding="utf-8")
 
-    def stopped(self, signal: int, when: Callable[[], bool], *arguments: str) -> int:
+    def stopped(self, with_signal: int, when: Callable[[], bool], *arguments: str) -> int:
         """Run the study until ``when`` is true, then send a signal to Snakemake and its jobs; return how it ended."""
+        process = self.started(when, *arguments)
+        os.killpg(process.pid, with_signal)
+        return process.wait(timeout=60)
+
+    @contextmanager
+    def orphaned(self, when: Callable[[], bool], *arguments: str) -> Iterator[None]:
+        """Run the study until ``when`` is true, kill Snakemake and have its job pause; then let the job end."""
+        process = self.started(when, *arguments)
+        process.kill()
+        process.wait(timeout=60)
+        os.killpg(process.pid, signal.SIGSTOP)  # raises unless the job goes on
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                while True:
+                    os.killpg(process.pid, 0)
+                    time.sleep(0.01)
+
+    def started(self, when: Callable[[], bool], *arguments: str) -> subprocess.Popen:
+        """Run Snakemake on one core, in a process group of its own, until ``when`` is true."""
         command = self.command("--cores", "1", *arguments)
-        with (self.folder / "stopped.log").open("a") as log:
+        with (self.folder / "started.log").open("w") as log:
             process = subprocess.Popen(
                 command, cwd=self.folder, env=environment(), stdout=log, stderr=log, start_new_session=True
             )
-            while process.poll() is None and not when():
-                time.sleep(0.002)
-            ended_by_itself = process.poll() is not None
-            os.killpg(process.pid, signal)
-            process.wait(timeout=60)
-        assert not ended_by_itself, (self.folder / "stopped.log").read_text()
-        return process.returncode
+        while not when():
+            assert process.poll() is None, (self.folder / "started.log").read_text()
+            time.sleep(0.002)
+        return process
 
     def made(self) -> dict[str, bytes]:
         """Return path and bytes of every result; not what tells how a job went, or keeps work that is not finished."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import time
 
@@ -12,12 +13,13 @@ from pipeline import store
 pytestmark = pytest.mark.workflow
 
 WEIGHTS = "results/digits/simple_cnn/seed0/weights.safetensors"
-MAPS = "results/digits/simple_cnn/seed0/maps/train/integrated_gradients.zarr/zarr.json"
-RETRAINED = "results/digits/simple_cnn/seed0/retraining/roar/integrated_gradients.csv"
+MAPS = "results/digits/simple_cnn/seed0/maps/train/smoothgrad.zarr/zarr.json"
+MAPS_LOG = "maps/train/smoothgrad.zarr.log"
+RETRAINED = "results/digits/simple_cnn/seed0/retraining/roar/smoothgrad.square.csv"
 
 
 def blocks_done(study):
-    sidecar = (study.folder / MAPS).parent.with_name("integrated_gradients.zarr.progress.json")
+    sidecar = (study.folder / MAPS).parent.with_name("smoothgrad.zarr.progress.json")
     return json.loads(sidecar.read_text())["blocks"] if sidecar.exists() else {}
 
 
@@ -33,7 +35,8 @@ def goes_on(study, *targets):
 
 def taken_over(study, log):
     """Return the pairs (taken over, of how many or None) that a job's log tells of."""
-    text = (study.folder / "logs" / "digits" / "simple_cnn" / "seed0" / log).read_text()
+    path = study.folder / "logs" / "digits" / "simple_cnn" / "seed0" / log
+    text = path.read_text() if path.exists() else ""
     return [(int(some), whole) for some, whole in re.findall(r"took over (\d+)(?: of (\d+))?", text)]
 
 
@@ -52,20 +55,20 @@ def resumed(built_blocks, tmp_path_factory):
 
     assert study.stopped(signal.SIGKILL, lambda: len(blocks_done(study)) >= 2, "--", MAPS) == -signal.SIGKILL
     found["maps published"] = (study.folder / MAPS).exists()
-    with pytest.raises(ValueError, match=r"integrated_gradients\.zarr has no zarr\.json: it was never finished"):
-        store.read(study.folder / MAPS, "maps")
+    with pytest.raises(ValueError, match=r"smoothgrad\.zarr has no zarr\.json: it was never finished"):
+        store.read(study.folder / MAPS, "square")
     done = blocks_done(study)
     chunks = [next((study.folder / MAPS).parent.glob(f"{array}/c/{block}")) for block in done for array in done[block]]
     found["chunks"] = identities(path for chunk in chunks for path in [chunk, *chunk.rglob("*")] if path.is_file())
     goes_on(study, "--", MAPS)
-    found["blocks"] = (len(done), taken_over(study, "maps/train/integrated_gradients.zarr.log"))
+    found["blocks"] = (len(done), taken_over(study, MAPS_LOG))
 
     runs = (study.folder / RETRAINED).with_suffix("")
     assert study.stopped(signal.SIGKILL, lambda: any(runs.glob("*.json")), "--", RETRAINED) == -signal.SIGKILL
     found["retraining published"] = (study.folder / RETRAINED).exists()
     found["runs"] = identities(runs.glob("*.json"))
     goes_on(study)
-    found["retrained"] = taken_over(study, "retraining/roar/integrated_gradients.csv.log")
+    found["retrained"] = taken_over(study, "retraining/roar/smoothgrad.square.csv.log")
     return found
 
 
@@ -92,7 +95,7 @@ def test_attribution_goes_on_from_its_last_block(resumed):
 
 
 def test_finished_blocks_are_not_written_again(resumed):
-    assert len(resumed["chunks"]) >= 2 * 3  # of maps, ids and targets
+    assert len(resumed["chunks"]) >= 2 * 5  # three maps, ids and targets
     assert identities(resumed["chunks"]) == resumed["chunks"]
 
 
@@ -128,5 +131,21 @@ def test_a_job_killed_right_after_it_was_done_is_made_again_from_what_it_left(re
     assert "--rerun-incomplete" in refused.stderr
 
     goes_on(study, "--", MAPS)
-    assert taken_over(study, "maps/train/integrated_gradients.zarr.log") == [(4, "4")]
+    assert taken_over(study, MAPS_LOG) == [(4, "4")]
+    assert study.made() == before
+
+
+def test_a_job_that_outlives_snakemake_does_no_harm_to_the_one_that_is_started_beside_it(resumed):
+    study = resumed["study"]
+    before = study.made()
+    shutil.rmtree((study.folder / MAPS).parent)
+    (study.folder / MAPS).parent.with_name("smoothgrad.zarr.progress.json").unlink()
+
+    with study.orphaned(lambda: len(blocks_done(study)) >= 1, "--", MAPS):
+        assert study.snakemake("--unlock").returncode == 0
+        beside = study.started(lambda: taken_over(study, MAPS_LOG) != [], "--rerun-incomplete", "--", MAPS)
+
+    assert beside.wait(timeout=60) == 0
+    ((blocks, _),) = taken_over(study, MAPS_LOG)
+    assert 1 <= blocks < 4
     assert study.made() == before

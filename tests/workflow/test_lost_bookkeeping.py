@@ -10,8 +10,8 @@ import pytest
 
 pytestmark = pytest.mark.workflow
 
-MAPS = "results/digits/simple_cnn/seed0/maps/explain/integrated_gradients.zarr"
-INDEX = "results/digits/simple_cnn/seed0/scores/integrated_gradients/index.json"
+MAPS = "results/digits/simple_cnn/seed0/maps/explain/smoothgrad.zarr"
+INDEX = "results/digits/simple_cnn/seed0/scores/smoothgrad/index.json"
 
 
 def verify(study):
@@ -28,7 +28,7 @@ def computed(study):
 
 @pytest.fixture(scope="module")
 def copied(built_blocks, tmp_path_factory):
-    """The finished study in another checkout, without .snakemake, each result older by its date than what it is made of."""
+    """The finished study in another checkout, without .snakemake, results older by date than what they are made of."""
     study = built_blocks.copied(tmp_path_factory.mktemp("lost") / "a study")
     shutil.rmtree(study.folder / ".snakemake")
     newest_last = sorted(study.results.rglob("*"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
@@ -49,7 +49,7 @@ def test_what_matches_is_taken_over_whole_whatever_its_file_times(copied, built_
     copied.build()
     assert copied.made() == before
     blocks = computed(copied)
-    assert blocks.pop(str(copied.results / "digits/data.zarr.progress.json")) == 2  # not due, so not looked at again
+    assert blocks.pop(str(copied.results / "digits/data.zarr.progress.json")) == 1  # not due, so not looked at again
     assert len(blocks) == 9
     assert set(blocks.values()) == {0}
     assert copied.due() == set()
@@ -57,7 +57,7 @@ def test_what_matches_is_taken_over_whole_whatever_its_file_times(copied, built_
 
 def test_what_does_not_match_is_named_taken_away_and_made_again(copied, built_blocks):
     before = built_blocks.made()
-    (chunk,) = (path for path in (copied.folder / MAPS / "maps" / "c").rglob("*") if path.is_file())
+    (chunk,) = (path for path in (copied.folder / MAPS / "mean" / "c").rglob("*") if path.is_file())
     content = bytearray(chunk.read_bytes())
     content[1000] ^= 1
     chunk.write_bytes(content)
@@ -65,13 +65,13 @@ def test_what_does_not_match_is_named_taken_away_and_made_again(copied, built_bl
     with copied.edited(copied.config, "deletion, steps: 4", "deletion, steps: 5"):
         status, taken_away, said = verify(copied)
     assert (status, taken_away) == (1, [f"{MAPS}/zarr.json", INDEX])
-    assert re.search(rf"{MAPS}/zarr\.json: .*block 0 of maps is damaged", said)
+    assert re.search(rf"{MAPS}/zarr\.json: .*block 0 of mean is damaged", said)
     assert re.search(rf"{INDEX}: settings\.metrics\.deletion\.steps is 4 where 5 is due", said)
     assert "14 results: 12 match, 2 do not, 0 are not there" in said
     assert not (copied.folder / MAPS / "zarr.json").exists()
     assert not (copied.folder / INDEX).exists()
 
-    assert {"attribute explain integrated_gradients", "evaluate integrated_gradients"} < copied.due()
+    assert {"attribute explain smoothgrad", "evaluate smoothgrad"} < copied.due()
     copied.build()
     assert copied.made() == before
     assert verify(copied)[:2] == (0, [])

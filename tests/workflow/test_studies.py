@@ -59,8 +59,8 @@ def test_data_sets_times_models_times_seeds_are_cut_by_what_a_model_names(study)
 
     planned = jobs(study.snakemake("more.yaml", "--dry-run"))
 
-    # Three pairs: simple_cnn on digits, simple_cnn_cam on both; two seeds of each. Five methods; two of them degrade the
-    # images that simple_cnn_cam is trained on anew, in one mode.
+    # Three pairs: simple_cnn on digits, simple_cnn_cam on both; two seeds of each. Five methods; two of them
+    # degrade the images that simple_cnn_cam is trained on anew, in one mode.
     assert planned == {
         "all": 1,
         "download": 2,
