@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import pty
+import re
 import shlex
 import subprocess
 import sys
@@ -232,4 +233,4 @@ def test_messages_and_warnings_go_to_the_log():
     run = command(body, "--text", "x", "--number", "3")
     assert (run.returncode, run.stdout) == (0, "3\n")
     assert run.stderr.splitlines()[0].endswith(" read x")
-    assert "UserWarning: old" in run.stderr
+    assert re.search(r"^\d{4}-\S+ \S+ .*UserWarning: old", run.stderr, flags=re.MULTILINE), run.stderr

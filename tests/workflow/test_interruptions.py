@@ -14,6 +14,7 @@ pytestmark = pytest.mark.workflow
 
 WEIGHTS = "results/digits/simple_cnn/seed0/weights.safetensors"
 MAPS = "results/digits/simple_cnn/seed0/maps/train/smoothgrad.zarr/zarr.json"
+LOGS = "logs/digits/simple_cnn/seed0"
 MAPS_LOG = "maps/train/smoothgrad.zarr.log"
 RETRAINED = "results/digits/simple_cnn/seed0/retraining/roar/smoothgrad.square.csv"
 
@@ -35,7 +36,7 @@ def goes_on(study, *targets):
 
 def taken_over(study, log):
     """Return the pairs (taken over, of how many or None) that a job's log tells of."""
-    path = study.folder / "logs" / "digits" / "simple_cnn" / "seed0" / log
+    path = study.folder / LOGS / log
     text = path.read_text() if path.exists() else ""
     return [(int(some), whole) for some, whole in re.findall(r"took over (\d+)(?: of (\d+))?", text)]
 
@@ -143,6 +144,7 @@ def test_a_job_that_outlives_snakemake_does_no_harm_to_the_one_that_is_started_b
 
     with study.orphaned(lambda: len(blocks_done(study)) >= 1, "--", MAPS):
         assert study.snakemake("--unlock").returncode == 0
+        (study.folder / LOGS / MAPS_LOG).unlink()
         beside = study.started(lambda: taken_over(study, MAPS_LOG) != [], "--rerun-incomplete", "--", MAPS)
 
     assert beside.wait(timeout=60) == 0
