@@ -1,15 +1,19 @@
 """Step: the attribution maps of one method, for the images of one split, on one trained network."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pipeline import cli, config, loaded, machine, plugins, provenance, store
+from pipeline import cli, loaded, machine, plugins, provenance, signatures, store
 from pipeline.data._pixels import normalise
 from pipeline.progress import progress
 from pipeline.randomness import seeded
+
+Maps = dict[str, Tensor]
 
 
 def main(
@@ -46,8 +50,9 @@ def main(
     settings = {"model": model, "method": method, "split": split, "target": target}
     if split == "explain":
         settings["explain"] = explain
-    made_by = provenance.record("attribute", settings, {"data": data, "weights": weights, "predictions": predictions})
-    made_by["environment"] = provenance.environment(device.type)
+    made_by = provenance.made(
+        "attribute", settings, {"data": data, "weights": weights, "predictions": predictions}, device.type
+    )
 
     dataset = loaded.data(data, device)
     network = loaded.trained(model, weights, dataset)
@@ -60,28 +65,28 @@ def main(
         return
 
     targets = loaded.targets(target, predictions, dataset)
+    explain_batch = partial(_explain, method, network, layer, dataset, targets)
     draft = store.begin(maps, made_by, len(ids), store.block_length(*dataset.images.shape[2:]))
+    _fill(draft, ids, targets.cpu(), batch_size, explain_batch)
+    store.publish(draft, parts=list(signatures.parts(method)))
+
+
+def _fill(
+    draft: store.Draft, ids: Tensor, targets: Tensor, batch_size: int, explain_batch: Callable[[Tensor], Maps]
+) -> None:
+    """Write the blocks that are due, each from its batches."""
     due = list(store.due(draft))
     batches = [batch for rows in due for batch in ids[rows].split(batch_size)]
-    found = progress(
-        (_explain(method, network, layer, dataset, targets, batch) for batch in batches), len(batches), "batches"
-    )
+    found = progress(map(explain_batch, batches), len(batches), "batches")
     for rows in due:
         parts = [next(found) for _ in ids[rows].split(batch_size)]
         arrays = {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
-        chosen = {"ids": ids[rows].numpy(), "targets": targets.cpu()[ids[rows]].numpy()}
-        store.put(draft, rows, arrays | chosen)
-    store.publish(draft, parts=list(config.parts(method)))
+        store.put(draft, rows, arrays | {"ids": ids[rows].numpy(), "targets": targets[ids[rows]].numpy()})
 
 
 def _explain(
-    method: dict[str, Any],
-    network: torch.nn.Module,
-    layer: str | None,
-    dataset: loaded.Data,
-    targets: Tensor,
-    ids: Tensor,
-) -> dict[str, Tensor]:
+    method: dict[str, Any], network: nn.Module, layer: str | None, dataset: loaded.Data, targets: Tensor, ids: Tensor
+) -> Maps:
     """Return the maps of one batch by name, float32 on the CPU. The generator starts anew for every batch."""
     places = ids.to(dataset.images.device)
     given = {"ids": ids, "labels": dataset.labels[places], "mean": dataset.mean, "std": dataset.std, "layer": layer}

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from pipeline import cli, config, fetching, plugins, provenance, store
+from pipeline import cli, fetching, plugins, provenance, signatures, store
 
 
 def main(data: str, dataset: dict[str, Any], sources: str) -> None:
@@ -16,10 +16,9 @@ def main(data: str, dataset: dict[str, Any], sources: str) -> None:
         sources: folder that holds downloaded source files, one folder for each data set; missing ones are fetched.
     """
     folder = Path(sources) / dataset["use"]
-    files = config.constant("data", dataset["use"], "SOURCES") or {}
+    files = signatures.constant("data", dataset["use"], "SOURCES") or {}
     fetched = fetching.fetch(files, folder)
-    made_by = provenance.record("download", {"dataset": dataset}, {name: folder / name for name in files})
-    made_by["environment"] = provenance.environment()
+    made_by = provenance.made("download", {"dataset": dataset}, {name: folder / name for name in files})
 
     found = plugins.bind("data", dataset, root=folder)()
     arrays = {"images": found.images, "labels": found.labels, "split": found.split}

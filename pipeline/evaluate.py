@@ -53,27 +53,20 @@ def main(
 
     dataset = loaded.data(data, device)
     network = loaded.trained(model, weights, dataset)
-    ids, targets = store.read(maps, "ids", "targets")
+    ids, targets = map(torch.from_numpy, store.read(maps, "ids", "targets"))
     block = store.block_length(*dataset.images.shape[2:])
     drafts = {}
     for name, entry in metrics.items():
-        one = provenance.record("evaluate", {"model": model, "reduce": reduce, "metric": entry}, inputs)
-        one["environment"] = provenance.environment(device.type)
+        one = provenance.made("evaluate", {"model": model, "reduce": reduce, "metric": entry}, inputs, device.type)
         drafts[name] = store.begin(Path(index).with_name(f"{name}.zarr") / "zarr.json", one, len(ids), block)
     due = {name: {rows.start for rows in store.due(draft)} for name, draft in drafts.items()}
-
     starts = sorted(set().union(*due.values()))
     for start in progress(starts, len(starts), "blocks"):
         rows = slice(start, min(start + block, len(ids)))
         wanted = {name: entry for name, entry in metrics.items() if start in due[name]}
-        parts = store.read(maps, *reduce, rows=rows)
-        images = _Images(dataset, torch.from_numpy(ids[rows]), torch.from_numpy(targets[rows]))
-        scores: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in wanted}
-        for (part, how), values in zip(reduce.items(), parts, strict=True):
-            saliency = reduce_channels(torch.from_numpy(values), how)
-            for name, arrays in _scores(network, images, saliency, wanted, batch_size).items():
-                scores[name] |= {array_name(part, key): array for key, array in arrays.items()}
-        for name, arrays in scores.items():
+        maps_of = dict(zip(reduce, store.read(maps, *reduce, rows=rows), strict=True))
+        images = _Images(dataset, ids[rows], targets[rows])
+        for name, arrays in _block(network, images, maps_of, reduce, wanted, batch_size).items():
             store.put(drafts[name], rows, arrays)
     for draft in drafts.values():
         store.publish(draft)
@@ -92,6 +85,23 @@ class _Images(NamedTuple):
     dataset: loaded.Data
     ids: Tensor
     targets: Tensor
+
+
+def _block(
+    network: nn.Module,
+    images: _Images,
+    maps: Mapping[str, NDArray[Any]],
+    reduce: Mapping[str, str],
+    metrics: Mapping[str, Any],
+    batch_size: int,
+) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return the arrays of each metric for one block, those of each of the method's maps under their own names."""
+    scores: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in metrics}
+    for part, how in reduce.items():
+        saliency = reduce_channels(torch.from_numpy(maps[part]), how)
+        for name, arrays in _scores(network, images, saliency, metrics, batch_size).items():
+            scores[name] |= {array_name(part, key): array for key, array in arrays.items()}
+    return scores
 
 
 def _scores(

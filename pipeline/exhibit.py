@@ -24,8 +24,7 @@ def main(
         per_class: images of each class.
     """
     settings = {"dataset": dataset, "model": model, "methods": methods, "per_class": per_class}
-    made_by = provenance.record("exhibit", settings, dict(zip(methods, maps, strict=True)) | {"data": data})
-    made_by["environment"] = provenance.environment()
+    made_by = provenance.made("exhibit", settings, dict(zip(methods, maps, strict=True)) | {"data": data})
 
     images, labels = store.read(data, "images", "labels")
     shown = {entry: marker for entry, marker in zip(methods, maps, strict=True) if not store.skipped(marker)}

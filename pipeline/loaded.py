@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from pipeline import config, plugins, store
+from pipeline import plugins, signatures, store
 from pipeline.data._dataset import TEST, TRAIN
 from pipeline.data._splits import explained
 
@@ -93,7 +93,7 @@ def target_layer(method: Mapping[str, Any], model: Mapping[str, Any]) -> str | N
     """Return the layer that a method's entry (or its base) looks at: its own word, else the network's TARGET_LAYER."""
     entry = method.get("base", method)
     layer = entry.get("layer", "auto")
-    return config.constant("models", model["use"], "TARGET_LAYER") if layer == "auto" else layer
+    return signatures.constant("models", model["use"], "TARGET_LAYER") if layer == "auto" else layer
 
 
 def targets(wish: str | int, predictions: str, dataset: Data) -> Tensor:

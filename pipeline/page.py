@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline import cli, config, files, plan, provenance
+from pipeline import cli, files, provenance, reads, signatures
 from pipeline.rendering import _page
 
 
@@ -24,7 +24,7 @@ def main(
         page: HTML to write.
         title: heading of the page.
     """
-    sources = plan.sources()
+    sources = reads.sources()
     captions = {Path(path).stem: path for path in sources.values() if path.endswith(".rst")}
     read = sources | {str(Path(path).relative_to(results)): path for path in (*figures, *tables)}
     made_by = provenance.record("page", {"title": title}, read)
@@ -34,7 +34,7 @@ def main(
     text = _page.html(
         Path(sources["page.html.j2"]).read_text(encoding="utf-8"),
         title=title,
-        labels={name: config.constant("rendering", name, "LABEL") for name in config.names("rendering")},
+        labels={name: signatures.constant("rendering", name, "LABEL") for name in signatures.names("rendering")},
         captions={name: Path(path).read_text(encoding="utf-8") for name, path in captions.items()},
         tables={Path(path).stem: pd.read_csv(path, dtype=str, keep_default_na=False) for path in tables},
         drawings=drawings,

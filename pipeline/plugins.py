@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline import config
+from pipeline import config, signatures
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def load(layer: str, name: str) -> Callable[..., Any]:
     """Return the function ``name`` of module ``pipeline.<layer>.<name>``."""
-    if name not in config.names(layer):
-        raise ValueError(f"no module of {layer} is called {name!r}; there are: {', '.join(config.names(layer))}")
+    if name not in signatures.names(layer):
+        raise ValueError(f"no module of {layer} is called {name!r}; there are: {', '.join(signatures.names(layer))}")
     return getattr(importlib.import_module(f"pipeline.{layer}.{name}"), name)
 
 
@@ -31,7 +31,7 @@ def bind(layer: str, entry: Mapping[str, Any], /, **given: Any) -> Callable[...,
     """
     config.check_entry(entry.get("use", "entry"), layer, entry)
     function = load(layer, entry["use"])
-    read_by_steps = {"use", *config.COMMON.get(layer, ())}
+    read_by_steps = {"use", *signatures.COMMON.get(layer, ())}
     stated = {key: v for key, v in entry.items() if key not in read_by_steps and (key, v) != ("layer", "auto")}
     if "base" in stated:
         stated["base"] = _first_map(bind(layer, stated["base"], **given))
@@ -55,7 +55,7 @@ def refusal(entry: Mapping[str, Any], layer: str | None, model: nn.Module, image
         images: a few images to try, (N, C, H, W) normalised.
     """
     requirements = importlib.import_module("pipeline.attribution._requirements")
-    for name in config.constant("attribution", entry["use"], "REQUIRES") or ():
+    for name in signatures.constant("attribution", entry["use"], "REQUIRES") or ():
         if reason := getattr(requirements, name)(model, images, layer):
             return reason
     return refusal(entry["base"], layer, model, images) if "base" in entry else None

@@ -32,8 +32,7 @@ def main(
         threads: CPU threads.
     """
     device = machine.prepare(threads, gpu)
-    made_by = provenance.record("predict", {"model": model}, {"data": data, "weights": weights})
-    made_by["environment"] = provenance.environment(device.type)
+    made_by = provenance.made("predict", {"model": model}, {"data": data, "weights": weights}, device.type)
 
     dataset = loaded.data(data, device)
     network = loaded.trained(model, weights, dataset)

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = {"dataset": "data", "model": "models", "method": "attribution", "metric": "evaluation"}
 RENDERED = ("figure", "table")  # settings that are the bare name of a rendering plug-in
 # Modules that check, route and report, and so cannot change a number: editing them makes nothing due.
-NEUTRAL = {f"pipeline.{name}" for name in ("cli", "config", "plan", "progress", "provenance")}
+CHECKING = ("choices", "cli", "config", "plan", "progress", "provenance", "reads", "signatures")
+NEUTRAL = {f"pipeline.{name}" for name in CHECKING}
 PACKAGES = (
     "matplotlib",
     "numpy",
@@ -47,6 +48,13 @@ def record(step: str, settings: Mapping[str, Any], inputs: Mapping[str, str | Pa
     plain = json.loads(json.dumps(settings))
     digests = {name: digest(path) for name, path in sorted(inputs.items())}
     return {"step": step, "settings": plain, "code": code(step, plain), "inputs": digests}
+
+
+def made(
+    step: str, settings: Mapping[str, Any], inputs: Mapping[str, str | Path], device: str = "cpu"
+) -> dict[str, Any]:
+    """Return the record of a result with the environment that it is made in: what the result itself carries."""
+    return record(step, settings, inputs) | {"environment": environment(device)}
 
 
 def environment(device: str = "cpu", precision: str = "float32") -> dict[str, str]:

@@ -61,8 +61,7 @@ def main(
     if mode:
         settings |= {"mode": mode, "part": part, "reduce": reduce, "fractions": fractions}
         inputs |= {"train_maps": train_maps, "test_maps": test_maps}
-    made_by = provenance.record("retrain", settings, inputs)
-    made_by["environment"] = provenance.environment(device.type)
+    made_by = provenance.made("retrain", settings, inputs, device.type)
     if mode and (reason := store.skipped(train_maps)):
         logging.warning("skipped: %s", reason)
         _write(results, made_by, [])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import cli, files, findings, frames, plan, provenance
+from pipeline import cli, files, findings, frames, plan, provenance, reads
 from pipeline.statistics.summaries import curve_rows, retraining_rows, score_rows
 
 INTERVAL = ["estimate", "low", "high", "n"]
@@ -41,7 +41,7 @@ def main(
         summary: Markdown file to write: combinations left out, what was computed and what was taken over.
         study: runs, and what tables call the models, methods and metrics; pipeline/plan.py says it.
     """
-    made_by = provenance.record("summarise", {"study": study}, plan.summarised(results, study))
+    made_by = provenance.record("summarise", {"study": study}, reads.summarised(results, study))
     files.write(accuracy, _frame(_accuracies(results, study), ACCURACY))
     found = list(findings.scores(results, study))
     files.write(scores, _frame((score_rows(f.scores).assign(**f.names) for f in found), SCORES))

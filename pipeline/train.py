@@ -33,8 +33,9 @@ def main(
         threads: CPU threads.
     """
     device = machine.prepare(threads, gpu)
-    made_by = provenance.record("train", {"model": model, "training": training, "seed": seed}, {"data": data})
-    made_by["environment"] = provenance.environment(device.type)
+    made_by = provenance.made(
+        "train", {"model": model, "training": training, "seed": seed}, {"data": data}, device.type
+    )
 
     dataset = loaded.data(data, device)
     network = loaded.initialised(model, dataset, seed)

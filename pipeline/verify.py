@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from pipeline import cli, config, plan, provenance, store
+from pipeline import choices, cli, config, plan, provenance, reads, store
 from pipeline.progress import progress
 
 MODULES = {"retrain_undegraded": "retrain"}  # jobs whose step has another name
@@ -53,8 +53,8 @@ def mismatches(study: Mapping[str, Any], step: str, wildcards: Mapping[str, Any]
         sealed = {name: digest for seal in seals for name, digest in seal["files"].items()}
         yield from (damage for path in outputs for damage in _damage(path, sealed))
         found = _provenance(outputs[0], seals)
-        settings = plan.settings(step, study, wildcards)
-        expected = provenance.record(MODULES.get(step, step), settings, plan.inputs(step, study, wildcards))
+        settings = choices.settings(step, study, wildcards)
+        expected = provenance.record(MODULES.get(step, step), settings, reads.inputs(step, study, wildcards))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         yield f"its provenance cannot be read or its inputs are gone ({error})"
         return

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import pipeline.vision  # noqa: F401 (before captum, zennit, quantus or grad-cam import torchvision themselves)
-from pipeline import plan
+from pipeline import choices, plan, reads
 from pipeline.config import complete
 
 torch.set_num_threads(1)  # the tensors are tiny: threads would only wait for each other
@@ -44,7 +44,7 @@ FILES = {
 
 def flags(step, config, wildcards):
     """Return what the rule of a step gives it: its files, and its settings."""
-    known = {name: name for name in (*plan.INPUTS.get(step, ()), *plan.OUTPUTS[step])}
+    known = {name: name for name in (*reads.INPUTS.get(step, ()), *plan.OUTPUTS[step])}
     where = dict(wildcards)
     if "address" in where:
         where["method"] = plan.split_address(where["address"])[0]
@@ -54,10 +54,10 @@ def flags(step, config, wildcards):
     if step == "download":
         given["sources"] = config["data_dir"]
     if step == "exhibit":
-        given["maps"] = plan.exhibited(config, wildcards)
+        given["maps"] = reads.exhibited(config, wildcards)
     if step == "page":
-        given |= {"figures": plan.drawn(config), "tables": plan.tabulated(config)}
-    return given | plan.settings(step, config, wildcards)
+        given |= {"figures": reads.drawn(config), "tables": reads.tabulated(config)}
+    return given | choices.settings(step, config, wildcards)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,18 @@ PACKAGE = ROOT / "pipeline"
 LAYERS = ["data", "models", "training", "similarity", "attribution", "evaluation", "statistics", "rendering"]
 PLUGGABLE = ["data", "models", "attribution", "evaluation", "rendering"]  # layers whose functions configs name
 GROUND = {"pipeline.bounds", "pipeline.randomness", "pipeline.vision"}  # what a layer may import beside layers
-LIGHT = ["config", "plan", "provenance", "cli", "gpu", "files", "bounds"]  # what the Snakefile imports
+LIGHT = [
+    "bounds",
+    "choices",
+    "cli",
+    "config",
+    "files",
+    "gpu",
+    "plan",
+    "provenance",
+    "reads",
+    "signatures",
+]  # what the Snakefile imports
 PATHS = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
 PATHS = {name.removesuffix(".__init__"): path for name, path in PATHS.items()}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in PATHS.items()}
@@ -60,7 +71,7 @@ def test_the_package_is_made_of_the_layers_the_steps_and_the_ground():
     expected = {"download", "train", "predict", "attribute", "evaluate", "retrain", "summarise", "draw", "verify"}
     assert {f"pipeline.{step}" for step in expected} <= set(STEPS)
     with_main = {name for name in PATHS if any(function.name == "main" for function in functions(name))}
-    assert with_main == {*STEPS, "pipeline.gpu"}
+    assert with_main == {*STEPS, "pipeline.gpu", "pipeline.unlock"}
 
 
 @pytest.mark.parametrize("name", IN_LAYERS)

@@ -17,7 +17,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import cli, config, plan
+from pipeline import choices, cli, config, plan
 
 ROOT = Path(__file__).parents[1]
 STEPS = sorted(
@@ -159,7 +159,7 @@ def test_the_help_of_a_parameter_is_its_whole_entry():
     assert "not an argument" not in text
 
 
-@pytest.mark.parametrize("step", [step for step in plan.SETTINGS if step != "retrain_undegraded"])
+@pytest.mark.parametrize("step", [step for step in choices.SETTINGS if step != "retrain_undegraded"])
 def test_the_settings_of_every_job_of_the_shipped_study_fit_its_step(step):
     study = config.complete(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
     parser = cli.parser(importlib.import_module(f"pipeline.{step}").main)
@@ -168,7 +168,7 @@ def test_the_settings_of_every_job_of_the_shipped_study_fit_its_step(step):
     jobs = [wildcards for name, wildcards in plan.jobs(study) if name == step]
     assert jobs
     for wildcards in jobs:
-        settings = plan.settings(step, study, wildcards)
+        settings = choices.settings(step, study, wildcards)
         found = vars(parser.parse_args(shlex.split(cli.flags(settings))))
         assert {key: found[key] for key in settings} == json.loads(json.dumps(settings))
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from pipeline import config as form
-from pipeline import plan, plugins
+from pipeline import plan, plugins, signatures
 from pipeline.config import check, check_entry, complete, names, parameters
 
 ROOT = Path(__file__).parents[1]
@@ -328,7 +327,8 @@ def entries(draw, layer, depth=2):
     """Entries of a layer, right and wrong in every parameter."""
     name = draw(st.sampled_from(names(layer)))
     defaults = {"reduce": "sum", "datasets": ["digits"], **(plugins.load(layer, name).__kwdefaults__ or {})}
-    keys = [*sorted(parameters(layer, name)), *form.COMMON.get(layer, ()), *(["x"] if draw(st.booleans()) else [])]
+    more = ["x"] if draw(st.booleans()) else []
+    keys = [*sorted(parameters(layer, name)), *signatures.COMMON.get(layer, ()), *more]
     values = {key: draw(st.one_of(st.just(defaults.get(key)), NUMBERS, JUNK)) for key in keys if key != "base"}
     stated = {key: value for key, value in values.items() if draw(st.booleans())}
     if "base" in keys and depth:

@@ -41,6 +41,14 @@ def test_until_the_end_the_former_content_stands(tmp_path):
     assert names(tmp_path) == ["figure.svg"]
 
 
+def test_who_reads_the_former_file_goes_on_reading_it(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("former", encoding="utf-8")
+    with path.open(encoding="utf-8") as reader:
+        files.write(path, "whole and longer")
+        assert reader.read() == "former"
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("former", [None, "former"])
 def test_an_error_leaves_the_former_content_and_nothing_else(tmp_path, error, former):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -19,7 +20,7 @@ HOLD = SHOW + "; import sys; sys.stdin.readline()"
 @pytest.fixture
 def start(tmp_path):
     """A function that starts ``python -m pipeline.gpu`` with made-up devices."""
-    running = []
+    running = {}
 
     def started(count, code=SHOW, devices="a,b", **environment):
         clean = {k: v for k, v in os.environ.items() if k not in {"CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID"}}
@@ -28,11 +29,14 @@ def start(tmp_path):
         )
         command = [sys.executable, "-m", "pipeline.gpu", str(count), "--", sys.executable, "-c", code]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        running.append(subprocess.Popen(command, cwd=ROOT, env=clean | given, text=True, **pipes))
-        return running[-1]
+        process = subprocess.Popen(command, cwd=ROOT, env=clean | given, text=True, **pipes)
+        running[process] = Timer(30, process.kill)  # one that waits for ever makes its test fail
+        running[process].start()
+        return process
 
     yield started
-    for process in running:
+    for process, timer in running.items():
+        timer.cancel()
         process.kill()
         process.communicate()
 

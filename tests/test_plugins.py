@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline import config, plugins
+from pipeline import plugins, signatures
 from pipeline.attribution.grad_cam import grad_cam
 from pipeline.attribution.gradient import gradient
 from pipeline.attribution.integrated_gradients import integrated_gradients
@@ -16,7 +16,7 @@ from pipeline.attribution.smoothgrad import smoothgrad
 LAYERS = ["data", "models", "attribution", "evaluation", "rendering"]
 
 
-@pytest.mark.parametrize(("layer", "name"), [(layer, name) for layer in LAYERS for name in config.names(layer)])
+@pytest.mark.parametrize(("layer", "name"), [(layer, name) for layer in LAYERS for name in signatures.names(layer)])
 def test_the_file_is_the_registration(layer, name):
     function = plugins.load(layer, name)
     assert (function.__name__, function.__module__) == (name, f"pipeline.{layer}.{name}")
@@ -104,7 +104,7 @@ def networks():
     found = {}
     for name in ("simple_cnn", "simple_cnn_cam"):
         model = plugins.network({"use": name}, channels=1, classes=3, size=(8, 8)).eval()
-        found[name] = (model, config.constant("models", name, "TARGET_LAYER"))
+        found[name] = (model, signatures.constant("models", name, "TARGET_LAYER"))
     return found
 
 
@@ -129,8 +129,8 @@ def test_a_method_is_refused_with_the_reason_where_the_network_lacks_what_it_nee
 
 
 def test_constants_are_read_without_an_import():
-    assert config.constant("attribution", "smoothgrad", "REDUCE") == dict(
+    assert signatures.constant("attribution", "smoothgrad", "REDUCE") == dict(
         zip(("mean", "square", "variance"), ("abs_max", "sum", "sum"), strict=True)
     )
-    assert config.constant("data", "digits", "SOURCES") is None
+    assert signatures.constant("data", "digits", "SOURCES") is None
     assert grad_cam.__module__ == "pipeline.attribution.grad_cam"

@@ -12,11 +12,11 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from pipeline import config
+from pipeline import signatures
 from pipeline.draw import SILENT
 from pipeline.rendering import _page, _style
 
-NAMES = config.names("rendering")
+NAMES = signatures.names("rendering")
 CAPTIONS = Path(__file__).parent.parent.parent / "workflow" / "report"
 INTERVAL = {"estimate": [0.5, 0.25, 0.5, 0.75], "low": [0.4, 0.2, 0.4, 0.7], "high": [0.6, 0.3, 0.6, 0.8], "n": 3}
 # Two methods, one a control, with names that other languages read as marks.
@@ -80,7 +80,7 @@ def test_states_what_it_is(module):
 
 
 def test_no_two_share_a_title():
-    labels = [config.constant("rendering", name, "LABEL") for name in NAMES]
+    labels = [signatures.constant("rendering", name, "LABEL") for name in NAMES]
     assert len(set(labels)) == len(labels)
 
 

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
 PARTS = ("Snakefile", "config.yaml", "envs", "pipeline", "workflow")  # all that a study needs of the project
 # Files that may differ between two runs with the same results: the summary counts what was computed and taken over.
-WORKING = re.compile(r"\.progress\.json$|\.lock$|^checkpoint\.pt$|^summary\.md$|^index\.html\.provenance\.json$")
+WORKING = re.compile(r"\.progress\.json$|\.lock$|^checkpoint\.pt$|^summary\.md$")
 NAMED = ("split", "method", "mode", "address", "figure", "table")  # wildcards that tell jobs of one network apart
 
 
@@ -111,9 +111,7 @@ class Study:
     def made(self) -> dict[str, bytes]:
         """Return path and bytes of every result; not what tells how a job went, or keeps work that is not finished."""
         paths = (path for path in self.results.rglob("*") if path.is_file() and not WORKING.search(path.name))
-        found = {str(path.relative_to(self.results)): path.read_bytes() for path in paths}
-        page = found.pop("page/index.html", b"")
-        return found | {"page/index.html": re.sub(rb"(?s)What the last job of each.*?</table>", b"", page)}
+        return {str(path.relative_to(self.results)): path.read_bytes() for path in paths}
 
     def anew(self, folder: Path) -> "Study":
         """Return a copy that has not run yet."""

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+import sys
 import time
 
 import pytest
@@ -28,9 +29,13 @@ def identities(paths):
     return {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in paths}
 
 
+def unlocked(study):
+    return study.call(sys.executable, "-m", "pipeline.unlock", "--configfile", study.config, "--quiet", "all")
+
+
 def goes_on(study, *targets):
     """Run again, as ``make run`` does after a kill."""
-    assert study.snakemake("--unlock").returncode == 0
+    assert unlocked(study).returncode == 0
     study.build("--rerun-incomplete", *targets, cores=1)
 
 
@@ -126,7 +131,7 @@ def test_a_job_killed_right_after_it_was_done_is_made_again_from_what_it_left(re
         return marker.exists() and marker.stat().st_mtime > start
 
     assert study.stopped(signal.SIGKILL, published_anew, "--forcerun", "attribute", "--", MAPS) == -signal.SIGKILL
-    assert study.snakemake("--unlock").returncode == 0
+    assert unlocked(study).returncode == 0
     refused = study.snakemake("--cores", "1", "--", MAPS)
     assert refused.returncode == 1
     assert "--rerun-incomplete" in refused.stderr
@@ -143,9 +148,12 @@ def test_a_job_that_outlives_snakemake_does_no_harm_to_the_one_that_is_started_b
     (study.folder / MAPS).parent.with_name("smoothgrad.zarr.progress.json").unlink()
 
     with study.orphaned(lambda: len(blocks_done(study)) >= 1, "--", MAPS):
-        assert study.snakemake("--unlock").returncode == 0
+        assert unlocked(study).returncode == 0
         (study.folder / LOGS / MAPS_LOG).unlink()
         beside = study.started(lambda: taken_over(study, MAPS_LOG) != [], "--rerun-incomplete", "--", MAPS)
+        refused = unlocked(study)
+        assert refused.returncode == 1
+        assert f"a run is going on in this folder (process {beside.pid})" in refused.stderr
 
     assert beside.wait(timeout=60) == 0
     ((blocks, _),) = taken_over(study, MAPS_LOG)

@@ -3,7 +3,7 @@ from pathlib import Path
 from jinja2 import Template
 from snakemake.exceptions import WorkflowError
 
-from pipeline import cli, plan, provenance
+from pipeline import choices, cli, plan, provenance, reads
 from pipeline.config import complete
 from pipeline.gpu import wanted
 from pipeline.plan import beside
@@ -30,9 +30,9 @@ def paths(*names):
 
 def settings(step):
     """Params function: what the config decides about the job's result, as the flags of the step."""
-    return lambda wildcards: cli.flags(plan.settings(step, config, wildcards))
+    return lambda wildcards: cli.flags(choices.settings(step, config, wildcards))
 
 
 def code(step, module=None):
     """Params function: fingerprint of the step and of the plug-ins that its settings name."""
-    return lambda wildcards: provenance.code(module or step, plan.settings(step, config, wildcards))
+    return lambda wildcards: provenance.code(module or step, choices.settings(step, config, wildcards))

@@ -1,7 +1,7 @@
 rule summarise:
     """The whole study as tidy frames, every number with its interval, and a summary of what was done and left out."""
     input:
-        plan.summarised(config["results"], plan.settings("summarise", config, {})["study"]).values(),
+        reads.summarised(config["results"], choices.settings("summarise", config, {})["study"]).values(),
     output:
         **paths(*plan.OUTPUTS["summarise"]),
     log:
@@ -28,7 +28,7 @@ rule exhibit:
     """A few images of each class with what every method says of them."""
     input:
         **paths("data"),
-        maps=lambda w: plan.exhibited(config, w),
+        maps=lambda w: reads.exhibited(config, w),
     output:
         **paths("gallery"),
     log:
@@ -52,7 +52,7 @@ rule exhibit:
 rule tabulate:
     """One table of the study, as CSV, Markdown, LaTeX and HTML."""
     input:
-        frame=lambda w: plan.frame(config, w.table, w),
+        frame=lambda w: reads.frame(config, w.table, w),
     output:
         **paths("table_csv", "table_markdown", "table_latex"),
         html=report(
@@ -82,7 +82,7 @@ rule tabulate:
 rule draw:
     """One figure of one network on one data set, as SVG, PNG and PDF."""
     input:
-        frame=lambda w: plan.frame(config, w.figure, w),
+        frame=lambda w: reads.frame(config, w.figure, w),
     output:
         **paths("figure_png", "figure_pdf"),
         svg=report(
@@ -112,9 +112,9 @@ rule draw:
 rule page:
     """Every figure and table of the study on one page that opens from the file system."""
     input:
-        plan.sources().values(),
-        figures=plan.drawn(config),
-        tables=plan.tabulated(config),
+        reads.sources().values(),
+        figures=reads.drawn(config),
+        tables=reads.tabulated(config),
     output:
         **paths("page"),
     log:

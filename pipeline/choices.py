@@ -1,0 +1,143 @@
+"""What a config decides about the result of each job: the values of its step's flags, and no more. Imports no torch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.plan import retrained, runs, split_address
+from pipeline.signatures import COMMON, addresses, constant, parts
+
+Wildcards = Mapping[str, Any]
+
+
+def settings(step: str, config: Mapping[str, Any], wildcards: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the config decides about the result of a job, as the values of the step's flags."""
+    return SETTINGS[step](config, wildcards)
+
+
+def plugin(layer: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry without the keys that steps read: what goes to the plug-in itself."""
+    return {key: value for key, value in entry.items() if key not in COMMON.get(layer, ())}
+
+
+def reductions(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Return {part: how its channels become one number}: the config's word, else that of the method's paper."""
+    stated = entry.get("reduce") or constant("attribution", entry["use"], "REDUCE")
+    return {part: stated[part] if isinstance(stated, dict) else stated for part in parts(entry)}
+
+
+def _download(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    return {"dataset": plugin("data", config["datasets"][w["dataset"]])}
+
+
+def _train(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    entry = config["models"][w["model"]]
+    return {"model": plugin("models", entry), "training": entry.get("training", {}), "seed": int(w["seed"])}
+
+
+def _predict(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    return {"model": plugin("models", config["models"][w["model"]])}
+
+
+def _attribute(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    dataset = config["datasets"][w["dataset"]]
+    chosen = {"split": w["split"], "target": dataset.get("target", "predicted")}
+    if w["split"] == "explain":
+        chosen["explain"] = dataset.get("explain", 256)
+    return {
+        "model": plugin("models", config["models"][w["model"]]),
+        "method": plugin("attribution", config["methods"][w["method"]]),
+        **chosen,
+    }
+
+
+def _evaluate(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "model": plugin("models", config["models"][w["model"]]),
+        "reduce": reductions(config["methods"][w["method"]]),
+        "metrics": dict(config["metrics"]),
+    }
+
+
+def _retrain(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    plan = config["retraining"]
+    entry, part = split_address(w["address"])
+    return _retrain_undegraded(config, w) | {
+        "mode": w["mode"],
+        "part": part,
+        "reduce": reductions(config["methods"][entry])[part],
+        "fractions": plan["fractions"],
+    }
+
+
+def _retrain_undegraded(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    plan, entry = config["retraining"], config["models"][w["model"]]
+    training = {**entry.get("training", {}), **plan.get("training", {})}
+    return {"model": plugin("models", entry), "training": training, "seeds": plan["seeds"]}
+
+
+def _summarise(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    facts = constant
+    models = {name: facts("models", entry["use"], "LABEL") for name, entry in config["models"].items()}
+    metrics = {
+        name: {key.lower(): facts("evaluation", entry["use"], key) for key in ("LABEL", "HIGHER_IS_BETTER")}
+        for name, entry in config["metrics"].items()
+    }
+    study = {
+        "runs": runs(config),
+        "models": models,
+        "methods": labels(config),
+        "metrics": metrics,
+        "differences": config["differences"],
+        "retraining": _retraining_summary(config),
+    }
+    return {"study": study}
+
+
+def labels(config: Mapping[str, Any]) -> dict[str, dict[str, dict[str, str]]]:
+    """Return {entry: {address: {label, family, reduce}}}; labels that two addresses share get the address added."""
+    found = {name: _labels(name, entry) for name, entry in config["methods"].items()}
+    all_labels = [facts["label"] for entry in found.values() for facts in entry.values()]
+    for entry in found.values():
+        for address, facts in entry.items():
+            if all_labels.count(facts["label"]) > 1:
+                facts["label"] += f" ({address})"
+    return found
+
+
+def _retraining_summary(config: Mapping[str, Any]) -> dict[str, Any]:
+    plan = config["retraining"]
+    return {"modes": plan["modes"], "methods": {m: retrained(config, m) for m in config["models"]}} if plan else {}
+
+
+def _labels(name: str, entry: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return {address: {label, family, reduce}} of a method's maps."""
+    label, family = (constant("attribution", entry["use"], key) for key in ("LABEL", "FAMILY"))
+    reduce = reductions(entry)
+    return {
+        address: {
+            "label": label if part == "maps" else f"{label}, {part}",
+            "family": family,
+            "reduce": reduce[part],
+        }
+        for part, address in zip(parts(entry), addresses(name, entry), strict=True)
+    }
+
+
+def _exhibit(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    return {"dataset": w["dataset"], "model": w["model"], "methods": labels(config), "per_class": config["gallery"]}
+
+
+SETTINGS = {
+    "download": _download,
+    "train": _train,
+    "predict": _predict,
+    "attribute": _attribute,
+    "evaluate": _evaluate,
+    "retrain": _retrain,
+    "retrain_undegraded": _retrain_undegraded,
+    "summarise": _summarise,
+    "exhibit": _exhibit,
+    "tabulate": lambda config, w: {"table": w["table"]},
+    "draw": lambda config, w: {"figure": w["figure"], "dataset": w["dataset"], "model": w["model"]},
+    "page": lambda config, w: {"title": config.get("title", "Which saliency maps can be trusted?")},
+}

@@ -1,0 +1,126 @@
+"""What the plug-ins are called and what their functions take, read from their source by ``ast``. Imports none of them.
+
+The signature is the schema: names, bounds and choices of an entry's parameters stand in the function that it uses.
+"""
+
+import ast
+import builtins
+import functools
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline import bounds
+
+HERE = Path(__file__).parent
+# Keyword parameters that the steps fill in themselves, and that no entry may state.
+GIVEN = {
+    "data": {"root"},
+    "models": {"channels", "classes", "size"},
+    "training": {"seed", "resume", "mean", "std"},
+    "attribution": {"generator", "ids", "labels", "masks", "mean", "std", "attribute"},
+    "evaluation": {"generator", "ids", "labels", "masks", "mean", "std", "attribute", "maps", "ranks", "fills"},
+}
+# Keys of an entry that the steps read, beside those that the plug-in's signature names.
+COMMON = {"data": {"explain", "target"}, "models": {"datasets", "training"}, "attribution": {"reduce"}}
+
+
+class Parameter(NamedTuple):
+    """A keyword parameter of a plug-in: its annotation, as a typing object, and whether it must be given."""
+
+    annotation: Any
+    needed: bool
+
+
+def names(layer: str) -> list[str]:
+    """Return every name ``layer`` offers: its modules, less those that start with an underscore."""
+    return sorted(path.stem for path in (HERE / layer).glob("[!_]*.py"))
+
+
+def parameters(layer: str, name: str) -> dict[str, Parameter]:
+    """Return the keyword parameters that an entry may state of the function of module ``name`` of ``layer``."""
+    arguments = _function(layer, name, name).args
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    stated = ((a, default) for a, default in pairs if a.arg not in GIVEN.get(layer, ()))
+    return {a.arg: Parameter(_annotation(a.annotation), default is None) for a, default in stated}
+
+
+def constant(layer: str, name: str, key: str) -> Any:
+    """Return the literal constant ``key`` of module ``name`` of ``layer``, or None where it has none."""
+    for node in _tree(layer, name).body:
+        if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == [key]:
+            return ast.literal_eval(node.value)
+    return None
+
+
+def parts(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the maps that a method's entry yields; a method of one map calls it ``maps``."""
+    try:
+        function = _function("attribution", entry["use"], "parts")
+    except StopIteration:
+        return ("maps",)
+    function.returns, function.args.args[0].annotation = None, None  # so that it runs without the module's imports
+    scope: dict[str, Any] = {}
+    exec(compile(ast.fix_missing_locations(ast.Module([function], [])), entry["use"], "exec"), scope)
+    return tuple(scope["parts"](entry))
+
+
+def addresses(name: str, entry: Mapping[str, Any]) -> list[str]:
+    """Return how scores and tables call the maps of a method's entry: ``<entry>``, or ``<entry>.<part>`` for each."""
+    return [name if part == "maps" else f"{name}.{part}" for part in parts(entry)]
+
+
+@functools.cache
+def _tree(layer: str, name: str) -> ast.Module:
+    return ast.parse((HERE / layer / f"{name}.py").read_text(encoding="utf-8"))
+
+
+def _function(layer: str, module: str, name: str) -> ast.FunctionDef:
+    body = _tree(layer, module).body
+    return next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == name)
+
+
+def _annotation(node: ast.expr | None) -> Any:
+    """Return the typing object that an annotation writes; what needs an import (``Callable``, ``Tensor``) is Any."""
+    known = {**vars(builtins), **vars(typing), **vars(bounds)}
+    if node is None or any(isinstance(n, ast.Name) and n.id not in known for n in ast.walk(node)):
+        return Any
+    if any(isinstance(n, ast.Name) and n.id == "Callable" for n in ast.walk(node)):
+        return Any
+    return eval(compile(ast.Expression(node), "annotation", "eval"), known)
+
+
+def mismatch(value: object, annotation: Any) -> str | None:
+    """Return what a value should be, in words, or None if it is."""
+    if annotation is Any:
+        return None
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        wish = " and ".join([_words(arguments[0]), *map(str, arguments[1:])])
+        fits = mismatch(value, arguments[0]) is None and all(value in bound for bound in arguments[1:])
+        return None if fits else wish
+    if origin is typing.Literal:
+        return None if value in arguments else f"one of {', '.join(map(str, arguments))}"
+    if origin in {list, tuple}:
+        fits = isinstance(value, list) and all(mismatch(item, arguments[0]) is None for item in value)
+        return None if fits else f"a list, each item {_words(arguments[0])}"
+    if arguments:  # a union: X | None
+        return None if any(mismatch(value, choice) is None for choice in arguments) else _words(annotation)
+    return None if is_plain(value, annotation) else _words(annotation)
+
+
+def is_plain(value: object, annotation: Any) -> bool:
+    """Say whether a value is of a plain type; true is no number, nor is NaN, infinity or what needs over 64 bits."""
+    if isinstance(value, bool):
+        return annotation is bool
+    if isinstance(value, int | float):
+        return annotation in {type(value), float} and abs(value) < 2**63
+    return isinstance(value, annotation)
+
+
+def _words(annotation: Any) -> str:
+    plain = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "nothing"}
+    if annotation in plain:
+        return plain[annotation]
+    return " or ".join(_words(choice) for choice in typing.get_args(annotation)) or str(annotation)
