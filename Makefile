@@ -47,7 +47,7 @@ verify: env ## hold every result against the config; what does not match is due 
 
 docs: ## put tables and pictures of the finished default study into the README and docs/results
 	$(BIN)/python -m pipeline.publish --results $(RESULTS) --readme README.md --folder docs/results --table scores \
-	    --pictures digits/simple_cnn/coherence.png digits/simple_cnn/scores_dots.svg digits/simple_cnn/retraining_curves.svg
+	    --pictures planted_digits/simple_cnn_cam/coherence.png digits/simple_cnn/scores_dots.svg digits/simple_cnn/retraining_curves.svg
 
 clean: ## remove the results of config.yaml, with logs and benchmarks
 	rm -rf $(RESULTS) logs benchmarks

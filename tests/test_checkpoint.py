@@ -69,12 +69,17 @@ def cut(monkeypatch):
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3, 4])
-def test_a_training_cut_after_any_epoch_ends_bit_for_bit_like_one_that_was_not(tmp_path, cut, caplog, epoch):
+def test_a_training_cut_after_any_epoch_ends_bit_for_bit_like_one_that_was_not(
+    tmp_path, cut, caplog, monkeypatch, epoch
+):
     whole, history = train(tmp_path / "whole.pt")
     cut(tmp_path / "cut.pt", epoch)
     assert checkpoint.epochs_done(tmp_path / "cut.pt", MADE_BY) == epoch
+    saved, save = [], checkpoint._save
+    monkeypatch.setattr(checkpoint, "_save", lambda *given: (saved.append(len(given[2]["history"])), save(*given)))
     with caplog.at_level(logging.INFO):
         again, rows = train(tmp_path / "cut.pt")
+    assert saved == list(range(epoch + 1, 5)), "an epoch was trained twice"
     assert equal(again, whole)
     assert rows == history
     assert f"took over {epoch} epochs from {tmp_path / 'cut.pt'}" in caplog.messages

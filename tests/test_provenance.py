@@ -155,7 +155,9 @@ def test_an_unknown_module_is_named(project):
         project("pipeline.metod")
 
 
-@pytest.mark.parametrize("neutral", ["cli", "config", "plan", "progress", "provenance"])
+@pytest.mark.parametrize(
+    "neutral", ["choices", "cli", "config", "plan", "progress", "provenance", "reads", "signatures"]
+)
 def test_modules_that_cannot_change_a_number_do_not_count(project, neutral):
     source = SOURCE + f"\nfrom pipeline import {neutral}\n"
     before = project(method=source, **{neutral: "import pipeline.late\n"}, late="x = 1\n")
