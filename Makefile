@@ -36,7 +36,7 @@ test: env ## format, lint, types, every test
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 format: env ## format the code
 	$(BIN)/ruff format .

@@ -99,6 +99,12 @@ def test_equal_seeds_give_equal_weights_whatever_was_drawn_before():
     assert not torch.equal(third[0].weight, first[0].weight)
 
 
+def test_the_mode_in_which_the_network_comes_does_not_count():
+    first, _ = run(network().eval())
+    second, _ = run(network().train())
+    assert_equal_states(first.state_dict(), second.state_dict())
+
+
 @pytest.mark.parametrize(
     "option", [{"shift": 1}, {"flip": True}, {"batch_size": 15}, {"momentum": 0.8}, {"epochs": 3}], ids=str
 )
