@@ -127,6 +127,11 @@ def _exhibit(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
     return {"dataset": w["dataset"], "model": w["model"], "methods": labels(config), "per_class": config["gallery"]}
 
 
+def _page(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {name: constant("rendering", name, "LABEL") for name in (*config["figures"], *config["tables"])}
+    return {"title": config.get("title", "Which saliency maps can be trusted?"), "labels": shown}
+
+
 SETTINGS = {
     "download": _download,
     "train": _train,
@@ -139,5 +144,5 @@ SETTINGS = {
     "exhibit": _exhibit,
     "tabulate": lambda config, w: {"table": w["table"]},
     "draw": lambda config, w: {"figure": w["figure"], "dataset": w["dataset"], "model": w["model"]},
-    "page": lambda config, w: {"title": config.get("title", "Which saliency maps can be trusted?")},
+    "page": _page,
 }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline import cli, files, provenance, reads, signatures
+from pipeline import cli, files, provenance, reads
 from pipeline.rendering import _page
 
 
@@ -13,7 +13,8 @@ def main(
     figures: list[str],
     tables: list[str],
     page: str,
-    title: str = "Which saliency maps can be trusted?",
+    title: str,
+    labels: dict[str, str],
 ) -> None:
     """Read figures, tables and their captions; write the page.
 
@@ -23,18 +24,19 @@ def main(
         tables: CSV files, <results>/tables/<table>.csv, in the page's order.
         page: HTML to write.
         title: heading of the page.
+        labels: name -> what it is called, of every figure and table.
     """
     sources = reads.sources()
     captions = {Path(path).stem: path for path in sources.values() if path.endswith(".rst")}
     read = sources | {str(Path(path).relative_to(results)): path for path in (*figures, *tables)}
-    made_by = provenance.record("page", {"title": title}, read)
+    made_by = provenance.record("page", {"title": title, "labels": labels}, read)
     drawings = [
         _page.Drawing(path.parts[-3], path.parts[-2], path.stem, path.read_bytes()) for path in map(Path, figures)
     ]
     text = _page.html(
         Path(sources["page.html.j2"]).read_text(encoding="utf-8"),
         title=title,
-        labels={name: signatures.constant("rendering", name, "LABEL") for name in signatures.names("rendering")},
+        labels=labels,
         captions={name: Path(path).read_text(encoding="utf-8") for name, path in captions.items()},
         tables={Path(path).stem: pd.read_csv(path, dtype=str, keep_default_na=False) for path in tables},
         drawings=drawings,

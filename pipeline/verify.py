@@ -26,7 +26,7 @@ def main(configfiles: list[str]) -> None:
     """
     study: dict[str, Any] = {}
     for path in configfiles:
-        update_config(study, yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+        update_config(study, _config(path))
     study = config.complete(study)
     jobs = list(plan.jobs(study))
     bad, missing = [], 0
@@ -43,6 +43,13 @@ def main(configfiles: list[str]) -> None:
     logging.info("%d results: %d match, %d do not, %d are not there", len(jobs), good, len(bad), missing)
     if bad:
         raise SystemExit(1)
+
+
+def _config(path: str) -> dict[str, Any]:
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not sound YAML: {error}") from None
 
 
 def mismatches(study: Mapping[str, Any], step: str, wildcards: Mapping[str, Any], outputs: list[Path]) -> Iterator[str]:

@@ -277,7 +277,7 @@ def due(before, after):
         (("retraining", "training"), {"epochs": 5}, {"retrain", "retrain_undegraded"}),
         (("gallery",), 3, {"exhibit"}),
         (("title",), "Another", {"page"}),
-        (("figures",), ["coherence"], set()),
+        (("figures",), ["coherence"], {"page"}),
     ],
     ids=lambda value: ".".join(value) if isinstance(value, tuple) else "",
 )

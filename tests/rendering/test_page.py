@@ -9,6 +9,7 @@ from jinja2 import UndefinedError
 
 from pipeline import page
 from pipeline.rendering import _page
+from pipeline.signatures import constant, names
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text id="text_1">%d</text></svg>'
 TABLE = (
@@ -51,7 +52,8 @@ def files(tmp_path):
 
 def write(folder, figures, tables):
     made = folder / "page" / "index.html"
-    page.main(str(folder), list(map(str, figures)), list(map(str, tables)), str(made), "A & B")
+    labels = {name: constant("rendering", name, "LABEL") for name in names("rendering")}
+    page.main(str(folder), list(map(str, figures)), list(map(str, tables)), str(made), "A & B", labels)
     return made.read_text()
 
 
