@@ -200,6 +200,8 @@ spec = importlib.util.spec_from_file_location("shared", "tests/test_checkpoint.p
 shared = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(shared)
 import time
+import torch
+torch.set_num_threads(1)  # as here: sums over another number of threads round otherwise
 save = shared.checkpoint._save
 def told(path, made_by, state):
     save(path, made_by, state)

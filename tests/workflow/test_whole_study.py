@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -9,6 +10,8 @@ import yaml
 from pipeline import config, plan
 
 pytestmark = pytest.mark.workflow
+
+MARKER = "results/digits/data.zarr/zarr.json"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,15 @@ def test_a_second_run_says_that_nothing_is_to_be_done(study):
 
 def test_a_moved_study_has_nothing_to_do_either(study):
     assert study.due() == set()
+
+
+def test_the_project_may_lie_elsewhere_than_the_results(built, tmp_path):
+    elsewhere = replace(built, folder=tmp_path, config=str(built.folder / built.config))
+
+    done = elsewhere.snakemake("--snakefile", str(built.folder / "Snakefile"), "--cores", "1", "--", MARKER)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / MARKER).read_bytes() == (built.folder / MARKER).read_bytes()
 
 
 def test_the_summary_lists_the_skipped_method_with_its_reason(study):
