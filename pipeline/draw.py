@@ -1,5 +1,7 @@
 """Step: one figure of one network on one data set."""
 
+import logging
+
 import matplotlib as mpl
 
 from pipeline import cli, files, frames, plugins, provenance
@@ -25,6 +27,7 @@ def main(frame: str, figure: str, dataset: str, model: str, svg: str, png: str, 
         png: PNG to write.
         pdf: PDF to write.
     """
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table of every font in a PDF
     settings = {"figure": figure, "dataset": dataset, "model": model}
     made_by = provenance.record("draw", settings, {"frame": frame})
     rows = frames.read(frame)
