@@ -22,7 +22,8 @@ $(VENV)/installed: envs/requirements.lock envs/dev.lock
 
 run: env ## run the study of config.yaml (CONFIG="a.yaml b.yaml" for others), then its report
 	@$(BIN)/python -m pipeline.unlock --configfile $(CONFIG) --quiet all
-	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --rerun-incomplete --show-failed-logs --quiet rules host
+	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --rerun-incomplete --show-failed-logs \
+	    --max-checksum-file-size 100000000 --quiet rules host
 	@$(MAKE) --no-print-directory $(RESULTS)/report.html
 	@echo "page:   $(RESULTS)/page/index.html"
 	@echo "report: $(RESULTS)/report.html"
