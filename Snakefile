@@ -37,6 +37,7 @@ include: "workflow/rules/rendering.smk"
 localrules:
     all,
     download,
+    tally,
     summarise,
     exhibit,
     draw,

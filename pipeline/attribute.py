@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 from pipeline import cli, loaded, machine, plugins, provenance, signatures, store
 from pipeline.data._pixels import normalise
+from pipeline.models._guard import fault
+from pipeline.models._target import last_map
 from pipeline.progress import progress
 from pipeline.randomness import seeded
 
 Maps = dict[str, Tensor]
+PROBE = 3  # images that the guard and the requirements try
 
 
 def main(
@@ -54,12 +57,13 @@ def main(
         "attribute", settings, {"data": data, "weights": weights, "predictions": predictions}, device.type
     )
 
-    dataset = loaded.data(data, device)
+    dataset = loaded.data(data, device, model)
     network = loaded.trained(model, weights, dataset)
     ids = torch.from_numpy(dataset.places(split, explain))
-    layer = loaded.target_layer(method, model)
-    probe = normalise(dataset.images[ids[:2].to(device)], dataset.mean, dataset.std)
-    if reason := plugins.refusal(method, layer, network, probe):
+    probe = normalise(dataset.images[ids[:PROBE].to(device)], dataset.mean, dataset.std)
+    reason = fault(network, probe, len(dataset.classes))
+    layer = None if reason else loaded.target_layer(method, model) or last_map(network, probe)
+    if reason := reason or plugins.refusal(method, layer, network, probe):
         logging.warning("skipped: %s", reason)
         store.skip(maps, made_by, reason)
         return

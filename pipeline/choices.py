@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.listing import seen
+from pipeline.outside import origin, pretrained
 from pipeline.plan import retrained, runs, split_address
 from pipeline.signatures import COMMON, addresses, constant, parts
 
@@ -19,6 +21,11 @@ def plugin(layer: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key not in COMMON.get(layer, ())}
 
 
+def network(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a model's entry says of the network and of what it sees: its plug-in's part, and ``normalise``."""
+    return plugin("models", entry) | {key: entry[key] for key in ("normalise",) if key in entry}
+
+
 def reductions(entry: Mapping[str, Any]) -> dict[str, str]:
     """Return {part: how its channels become one number}: the config's word, else that of the method's paper."""
     stated = entry.get("reduce") or constant("attribution", entry["use"], "REDUCE")
@@ -26,16 +33,27 @@ def reductions(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _download(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
-    return {"dataset": plugin("data", config["datasets"][w["dataset"]])}
+    entry = config["datasets"][w["dataset"]]
+    own = {key: entry[key] for key in ("holdout",) if key in entry}
+    return {"dataset": plugin("data", entry), **own, **seen(entry, config["data_dir"])}
 
 
 def _train(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
     entry = config["models"][w["model"]]
-    return {"model": plugin("models", entry), "training": entry.get("training", {}), "seed": int(w["seed"])}
+    found = {key: value for key, value in origin(entry).items() if key != "file"}  # a file is an input
+    training = None if pretrained(entry) else entry.get("training", {})
+    chosen = {"model": network(entry), "training": training, "seed": int(w["seed"])}
+    return chosen | ({"pretrained": found} if found else {})
 
 
 def _predict(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
-    return {"model": plugin("models", config["models"][w["model"]])}
+    return {"model": network(config["models"][w["model"]])}
+
+
+def _tally(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    dataset, model = config["datasets"][w["dataset"]], config["models"][w["model"]]
+    published = constant("models", model["use"], "PUBLISHED") or {}
+    return {"published": published.get(dataset["use"])}
 
 
 def _attribute(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +62,7 @@ def _attribute(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any
     if w["split"] == "explain":
         chosen["explain"] = dataset.get("explain", 256)
     return {
-        "model": plugin("models", config["models"][w["model"]]),
+        "model": network(config["models"][w["model"]]),
         "method": plugin("attribution", config["methods"][w["method"]]),
         **chosen,
     }
@@ -52,7 +70,7 @@ def _attribute(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any
 
 def _evaluate(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "model": plugin("models", config["models"][w["model"]]),
+        "model": network(config["models"][w["model"]]),
         "reduce": reductions(config["methods"][w["method"]]),
         "metrics": dict(config["metrics"]),
     }
@@ -72,12 +90,12 @@ def _retrain(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
 def _retrain_undegraded(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
     plan, entry = config["retraining"], config["models"][w["model"]]
     training = {**entry.get("training", {}), **plan.get("training", {})}
-    return {"model": plugin("models", entry), "training": training, "seeds": plan["seeds"]}
+    return {"model": network(entry), "training": training, "seeds": plan["seeds"]}
 
 
 def _summarise(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
     facts = constant
-    models = {name: facts("models", entry["use"], "LABEL") for name, entry in config["models"].items()}
+    models = {name: facts("models", entry["use"], "LABEL").format(**entry) for name, entry in config["models"].items()}
     metrics = {
         name: {key.lower(): facts("evaluation", entry["use"], key) for key in ("LABEL", "HIGHER_IS_BETTER")}
         for name, entry in config["metrics"].items()
@@ -136,6 +154,7 @@ SETTINGS = {
     "download": _download,
     "train": _train,
     "predict": _predict,
+    "tally": _tally,
     "attribute": _attribute,
     "evaluate": _evaluate,
     "retrain": _retrain,

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from pipeline import outside
 from pipeline.signatures import COMMON, addresses, constant, is_plain, mismatch, names, parameters
 
 SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "config.schema.yaml"
@@ -44,6 +45,7 @@ def check(config: Mapping[str, Any]) -> None:
             check_entry(f"{section}.{name}", layer, entry)
     for name, entry in config["models"].items():
         check_entry(f"models.{name}", "models", entry)
+        outside.check(f"models.{name}", entry)
         _check_choices(f"models.{name}.datasets", entry.get("datasets", []), config["datasets"], "data set")
         _check_parameters(f"models.{name}.training", "training", "fit", entry.get("training", {}))
     _check_retraining(config)
@@ -77,6 +79,8 @@ def check_entry(where: str, layer: str, entry: Mapping[str, Any]) -> None:
     if "reduce" in entry and entry["reduce"] not in REDUCTIONS:
         raise ValueError(f"config, {where}.reduce: {_no_such('reduction', entry['reduce'], REDUCTIONS)}")
     _check_parameters(where, layer, use, stated)
+    if (layer, use) == ("models", "custom"):
+        outside.check_custom(where, entry["entry"])
     if "base" in entry:
         check_entry(f"{where}.base", layer, entry["base"])
         if "reduce" in entry["base"]:

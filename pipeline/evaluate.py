@@ -51,7 +51,7 @@ def main(
         _write_index(index, {"provenance": made_by, "skipped": reason, "stores": {}})
         return
 
-    dataset = loaded.data(data, device)
+    dataset = loaded.data(data, device, model)
     network = loaded.trained(model, weights, dataset)
     ids, targets = map(torch.from_numpy, store.read(maps, "ids", "targets"))
     block = store.block_length(*dataset.images.shape[2:])

@@ -26,6 +26,7 @@ BACKOFF = 1.0  # seconds before a mirror's second attempt, doubled before each f
 TIMEOUT = 30.0  # seconds that a server may stay silent
 REPORT = 10.0  # seconds between two lines of a log
 BLOCK = 1 << 16  # bytes
+PREFIX = 8  # digits of a sha256 that at least are compared
 PASSING = {408, 416, 425, 429}  # what a 4xx status may be that does not repeat itself
 
 Source = Mapping[str, Any]
@@ -35,7 +36,9 @@ def fetch(sources: Mapping[str, Source], folder: Path) -> dict[str, str]:
     """Make sure that every file of ``sources`` lies in ``folder`` and is the right one.
 
     Args:
-        sources: {file name: {"md5" or "sha256": hexadecimal digest, "urls": mirrors in order of preference}}.
+        sources: {file name: {"md5" or "sha256": hexadecimal digest, "urls": mirrors in order of preference, or none}};
+            a name may begin with folders. Of a sha256 the first digits suffice, 8 at least: torchvision's weights bear
+            so many in their names.
         folder: where the files lie or shall lie; may be read-only if they are all there.
 
     Returns:
@@ -67,7 +70,7 @@ def _fill(part: Path, path: Path, source: Source) -> None:
     if _size(part) and not _wrong(part, source):
         return  # a former run was stopped between the last byte and the new name
     told = []
-    for url in source["urls"]:
+    for url in source.get("urls", ()):
         if not (trouble := _ask(url, part, source)):
             return
         told.append(f"{url}: {trouble}")
@@ -93,7 +96,7 @@ def _attempt(url: str, part: Path, source: Source) -> tuple[str, bool]:
     """Ask once; return what went wrong, "" for nothing, and whether to ask the same mirror again."""
     resumed = _size(part) > 0
     try:
-        _append(url, part)
+        page = _append(url, part)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:  # no such range: what we have is no shorter than the file, and not right
@@ -101,14 +104,17 @@ def _attempt(url: str, part: Path, source: Source) -> tuple[str, bool]:
         return f"HTTP status {error.code} {error.reason}", error.code >= 500 or error.code in PASSING
     except (OSError, HTTPException) as error:
         return f"{type(error).__name__}: {error}", True
-    wrong = _wrong(part, source)
+    wrong = _wrong(part, source, page)
     if wrong:
         part.unlink()
     return wrong, bool(wrong) and resumed  # the wrong byte may be one from another mirror or run
 
 
-def _append(url: str, part: Path) -> None:
+def _append(url: str, part: Path) -> bool:
     """Append to ``part`` the bytes that it lacks, or start it anew where the server sends no ranges.
+
+    Returns:
+        Whether the server calls it a page of the web, as the sign-in of a network does.
 
     Raises:
         OSError, HTTPException: if the network fails, or the connection ends before the promised length.
@@ -127,6 +133,7 @@ def _append(url: str, part: Path) -> None:
             _write(file, block)
     if _size(part) < due:
         raise ConnectionError(f"the connection ended after {_size(part)} of {due} bytes")
+    return answer.headers.get_content_type() == "text/html"
 
 
 def _told(blocks: Iterable[bytes], name: str, done: int, due: int) -> Iterator[bytes]:
@@ -152,10 +159,19 @@ def _write(file: FileIO, block: bytes) -> None:
         raise ValueError(f"cannot write {file.name}: {error.strerror}; {advice}") from error
 
 
-def _wrong(path: Path, source: Source) -> str:
+def _wrong(path: Path, source: Source, page: bool = False) -> str:
+    """Return in which way a file is not the one of ``source``, or ""; ``page``: it was served as a page of the web."""
     kind = "sha256" if "sha256" in source else "md5"
-    found = _digest(path, kind)
-    return "" if found == source[kind] else f"its {kind} is {found} instead of {source[kind]}"
+    found, due = _digest(path, kind), source[kind]
+    if found == due or (kind == "sha256" and len(due) >= PREFIX and found.startswith(due)):
+        return ""
+    told = "it is a page of the web, as a sign-in or an error gives; " if page or _is_page(path) else ""
+    return f"{told}its {kind} is {found} instead of {due}"
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _digest(path: Path, kind: str) -> str:

@@ -72,6 +72,13 @@ def left_out(results: str, study: Mapping[str, Any]) -> Iterator[tuple[str, str,
             yield from ((dataset, model, entry, reason) for reason in sorted(reasons))
 
 
+def skipped_files(results: str, study: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield (data set, file, reason) of every file that a data set could not read and was told to leave out."""
+    for dataset in dict.fromkeys(run["dataset"] for run in study["runs"]):
+        found = store.attributes(plan.path("data", {"results": results}, {"dataset": dataset}))
+        yield from ((dataset, file, reason) for file, reason in sorted(found.get("skipped_files", {}).items()))
+
+
 def _stacked(
     results: str,
     runs: list[dict[str, Any]],

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
-from pipeline import plugins, signatures, store
+from pipeline import plugins, signatures, store, weights
 from pipeline.data._dataset import TEST, TRAIN
 from pipeline.data._splits import explained
+
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}  # RGB, as torchvision's networks expect
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Data:
         labels: (N,) int64.
         split: (N,) int8 array, TRAIN or TEST.
         classes: K names.
-        mean: (C,) channel means of the training images, in [0, 1] units.
-        std: (C,) their standard deviations.
+        mean: (C,) channel means that the network's images are normalised with, in [0, 1] units.
+        std: (C,) the standard deviations likewise.
     """
 
     images: Tensor
@@ -42,11 +43,26 @@ class Data:
         return np.flatnonzero(self.split == {"train": TRAIN, "test": TEST}[split])
 
 
-def data(marker: str, device: torch.device) -> Data:
-    """Read the data set whose store has this marker."""
+def data(marker: str, device: torch.device, model: Mapping[str, Any]) -> Data:
+    """Read the data set whose store has this marker, with the mean and std by which the network of ``model`` sees it.
+
+    Args:
+        marker: of the store.
+        device: where the tensors shall lie.
+        model: the network's entry; its ``normalise`` is "imagenet", {"mean", "std"}, or absent for those of
+            the training images.
+
+    Raises:
+        ValueError: if ``normalise`` states statistics of another number of channels.
+    """
     found = store.attributes(marker)
     images, labels, split = store.read(marker, "images", "labels", "split")
-    mean, std = (torch.tensor(found[key], dtype=torch.float32, device=device) for key in ("mean", "std"))
+    stated = model.get("normalise", found)
+    stated = IMAGENET if stated == "imagenet" else stated
+    mean, std = (torch.tensor(stated[key], dtype=torch.float32, device=device) for key in ("mean", "std"))
+    if not len(mean) == len(std) == images.shape[1]:
+        counts = f"{len(mean)} means and {len(std)} standard deviations"
+        raise ValueError(f"normalise: it has {counts}; the images have {images.shape[1]} channels")
     pixels, truth = (torch.from_numpy(array).to(device) for array in (images, labels))
     return Data(pixels, truth, split, found["classes"], mean, std)
 
@@ -71,26 +87,23 @@ def training_images(dataset: Data) -> tuple[Tensor, Tensor]:
     return dataset.images[chosen], dataset.labels[chosen]
 
 
-def trained(entry: Mapping[str, Any], weights: str, dataset: Data) -> nn.Module:
-    """Return the network with the weights of a safetensors file, in eval mode, its parameters frozen.
+def trained(entry: Mapping[str, Any], path: str, dataset: Data) -> nn.Module:
+    """Return the network with the weights of a file, in eval mode, its parameters frozen.
 
     Raises:
         ValueError: if the weights are not those of this network.
     """
     model = untrained(entry, dataset)
-    with safe_open(weights, framework="pt") as file:
-        names = file.keys()
-        state = {name: file.get_tensor(name) for name in names}
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{weights} does not fit {entry['use']}: {' '.join(str(error).split())}") from None
+    weights.fill(model, weights.read(path), f"{path} does not fit {entry['use']}")
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval().requires_grad_(False)
 
 
 def target_layer(method: Mapping[str, Any], model: Mapping[str, Any]) -> str | None:
-    """Return the layer that a method's entry (or its base) looks at: its own word, else the network's TARGET_LAYER."""
+    """Return the layer that a method's entry (or its base) looks at: its own word, else the network's TARGET_LAYER.
+
+    Where neither states one this is None; pipeline/models/_target.py finds the layer then.
+    """
     entry = method.get("base", method)
     layer = entry.get("layer", "auto")
     return signatures.constant("models", model["use"], "TARGET_LAYER") if layer == "auto" else layer

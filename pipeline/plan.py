@@ -8,15 +8,17 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
+from pipeline.outside import pretrained
 from pipeline.signatures import addresses, constant
 
 RUN = "{results}/{dataset}/{model}/seed{seed}"
-FRAMES = ("accuracy", "scores", "curves", "retraining", "left_out")
+FRAMES = ("accuracy", "coverage", "scores", "curves", "retraining", "left_out")
 PATHS = {
     "data": "{results}/{dataset}/data.zarr/zarr.json",
     "weights": f"{RUN}/weights.safetensors",
     "history": f"{RUN}/history.csv",
     "accuracy": f"{RUN}/accuracy.csv",
+    "coverage": f"{RUN}/coverage.csv",
     "predictions": f"{RUN}/predictions.zarr/zarr.json",
     "maps": f"{RUN}/maps/{{split}}/{{method}}.zarr/zarr.json",
     "explain_maps": f"{RUN}/maps/explain/{{method}}.zarr/zarr.json",
@@ -41,7 +43,8 @@ PATHS = {
 OUTPUTS = {
     "download": ("data",),
     "train": ("weights", "history"),
-    "predict": ("predictions", "accuracy"),
+    "predict": ("predictions",),
+    "tally": ("accuracy", "coverage"),
     "attribute": ("maps",),
     "evaluate": ("index",),
     "retrain": ("retrained",),
@@ -72,13 +75,14 @@ def jobs(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for run in runs(config):
         yield "train", run
         yield "predict", run
+        yield "tally", run
         for method in config["methods"]:
             yield "attribute", run | {"split": "explain", "method": method}
             yield "evaluate", run | {"method": method}
         yield from _retraining_jobs(config, run)
     yield "summarise", {}
-    for dataset, model in pairs(config):
-        yield "exhibit", {"dataset": dataset, "model": model}
+    if config["methods"]:
+        yield from (("exhibit", {"dataset": dataset, "model": model}) for dataset, model in pairs(config))
     for table in tables(config):
         yield "tabulate", {"table": table}
     for dataset, model in pairs(config):
@@ -98,8 +102,9 @@ def pairs(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def runs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the wildcards of every trained network."""
-    return [{"dataset": d, "model": m, "seed": seed} for d, m in pairs(config) for seed in config["seeds"]]
+    """Return the wildcards of every network; one that is taken as its weights make it is there for one seed only."""
+    first = {m: config["seeds"][: 1 if pretrained(entry) else None] for m, entry in config["models"].items()}
+    return [{"dataset": d, "model": m, "seed": seed} for d, m in pairs(config) for seed in first[m]]
 
 
 def retrained(config: Mapping[str, Any], model: str) -> list[str]:

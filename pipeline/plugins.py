@@ -45,6 +45,48 @@ def network(entry: Mapping[str, Any], *, channels: int, classes: int, size: tupl
     return bind("models", entry, channels=channels, classes=classes, size=size)()
 
 
+def source(entry: Mapping[str, Any], stated: Mapping[str, str]) -> Mapping[str, str]:
+    """Return where the weights of a network are to be had: what its entry calls by name becomes {"url", "sha256"}.
+
+    Args:
+        entry: the model's entry.
+        stated: {"name"} of weights that the network's module knows, or anything else, which stays as it is.
+
+    Raises:
+        ValueError: if the module knows no such weights.
+    """
+    if "name" not in stated:
+        return stated
+    return importlib.import_module(f"pipeline.models.{entry['use']}").named_weights(stated["name"], entry)
+
+
+def guarded(model: nn.Module, images: Tensor, classes: int) -> list[str]:
+    """Return what the guard has against a network, and which methods that rules out, one sentence each.
+
+    Args:
+        model: the network.
+        images: a few images to try, (N, C, H, W) normalised.
+        classes: of its answer.
+
+    Raises:
+        ValueError: if it rules out every method.
+    """
+    guard = importlib.import_module("pipeline.models._guard")  # it can stop a training, and cannot change one
+    found = guard.findings(model, images, classes)
+    for finding in found:
+        if guard.RULES_OUT[finding.kind] is None:
+            raise ValueError(f"no method can explain this network: {finding}")
+    needs = {
+        name: signatures.constant("attribution", name, "REQUIRES") or () for name in signatures.names("attribution")
+    }
+    return [f"{each}; this rules out {_those_that_need(guard.RULES_OUT[each.kind], needs)}" for each in found]
+
+
+def _those_that_need(requirement: str, needs: Mapping[str, tuple[str, ...]]) -> str:
+    names = [name for name, required in needs.items() if requirement in required]
+    return ", ".join(names) or f"every method that needs {requirement}, of which there is none yet"
+
+
 def refusal(entry: Mapping[str, Any], layer: str | None, model: nn.Module, images: Tensor) -> str | None:
     """Return why the method of ``entry``, or its base, cannot explain this network, or None if it can.
 

@@ -14,14 +14,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline import files
+from pipeline import files, outside
 
 ROOT = Path(__file__).parent.parent
 # The layer in which each setting that names a plug-in finds it.
 LAYERS = {"dataset": "data", "model": "models", "method": "attribution", "metric": "evaluation"}
 RENDERED = ("figure", "table")  # settings that are the bare name of a rendering plug-in
 # Modules that check, route and report, and so cannot change a number: editing them makes nothing due.
-CHECKING = ("choices", "cli", "config", "plan", "progress", "provenance", "reads", "signatures")
+CHECKING = ("choices", "cli", "config", "outside", "plan", "progress", "provenance", "reads", "signatures")
 NEUTRAL = {f"pipeline.{name}" for name in CHECKING}
 PACKAGES = (
     "matplotlib",
@@ -116,6 +116,8 @@ def _plugins(settings: Mapping[str, Any]) -> Iterator[str]:
 def _entry(layer: str, entry: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(entry.get("use"), str):  # an entry may itself be called "use"
         yield f"pipeline.{layer}.{entry['use']}"
+        if (layer, entry["use"]) == ("models", "custom"):
+            yield entry["entry"].partition(":")[0]
         if _requires(f"pipeline.{layer}.{entry['use']}"):
             yield f"pipeline.{layer}._requirements"
     if "base" in entry:
@@ -129,6 +131,8 @@ def _requires(module: str) -> bool:
 
 
 def _path(module: str) -> Path | None:
+    if not _own(module):
+        return outside.module_path(module)
     base = ROOT.joinpath(*module.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
@@ -147,9 +151,29 @@ def _imports(module: str) -> list[str]:
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.split(".")[0] == "pipeline" and _path(name)]
+        elif isinstance(node, ast.ImportFrom):
+            source = _source(module, node)
+            names += [source, *(f"{source}.{alias.name}" for alias in node.names)]
+    if not _own(module):  # a user's packages may do something in their __init__.py
+        names += [parent for name in (module, *names) for parent in _parents(name)]
+    return [name for name in names if (_own(name) or not _own(module)) and _path(name)]
+
+
+def _own(module: str) -> bool:
+    return module.split(".")[0] == "pipeline"
+
+
+def _parents(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _source(module: str, node: ast.ImportFrom) -> str:
+    """Return the full name of what ``from ... import`` in ``module`` imports from, its dots resolved."""
+    path = _path(module)
+    package = module if path and path.name == "__init__.py" else module.rpartition(".")[0]
+    parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+    return ".".join(part for part in [*parts, node.module or ""] if part)
 
 
 @cache

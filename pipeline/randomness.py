@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 
-def seeded(*key: object) -> torch.Generator:
-    """Return a CPU generator whose stream is determined by ``key``, such as ("smoothgrad", 0)."""
+def seeded(*key: object, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a generator whose stream is determined by ``key``, such as ("smoothgrad", 0), and the kind of device."""
     digest = hashlib.sha256(repr(key).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 def per_image(ids: Tensor, shape: tuple[int, ...], *key: object, draw: Callable[..., Tensor] = torch.rand) -> Tensor:

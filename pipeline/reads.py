@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.choices import settings
+from pipeline.outside import origin
 from pipeline.plan import jobs, path, split_address
 from pipeline.signatures import constant
 
@@ -19,6 +20,7 @@ INPUTS = {
     "download": (),
     "train": ("data",),
     "predict": ("data", "weights"),
+    "tally": ("data", "predictions"),
     "attribute": ("data", "weights", "predictions"),
     "retrain_undegraded": ("data",),
 }
@@ -27,7 +29,9 @@ INPUTS = {
 def inputs(step: str, config: Mapping[str, Any], wildcards: Mapping[str, Any]) -> dict[str, str]:
     """Return {name: path} of what a job reads and its record digests; source files of data sets apart."""
     if step in INPUTS:
-        return {name: path(name, config, wildcards) for name in INPUTS[step]}
+        found = {name: path(name, config, wildcards) for name in INPUTS[step]}
+        first = initial(config, wildcards) if step == "train" else []
+        return found | ({"initial": first[0]} if first else {})
     if step == "evaluate":
         return inputs("predict", config, wildcards) | {"maps": path("explain_maps", config, wildcards)}
     if step == "retrain":
@@ -44,6 +48,12 @@ def inputs(step: str, config: Mapping[str, Any], wildcards: Mapping[str, Any]) -
     return {"frame": frame(config, wildcards.get("table") or wildcards["figure"], wildcards)}
 
 
+def initial(config: Mapping[str, Any], wildcards: Mapping[str, Any]) -> list[str]:
+    """Return the file of weights that a network starts from, or nothing where it starts from none that is here."""
+    found = origin(config["models"][wildcards["model"]])
+    return [found["file"]] if "file" in found else []
+
+
 def sources() -> dict[str, str]:
     """Return {name: path} of the texts that the page is made with: its template and the captions.
 
@@ -58,7 +68,8 @@ def summarised(results: str, study: Mapping[str, Any]) -> dict[str, str]:
     config = {"results": results}
     paths = []
     for run in study["runs"]:
-        paths.append(path("accuracy", config, run))
+        paths.append(path("data", config, run))
+        paths += [path(name, config, run) for name in ("accuracy", "coverage")]
         paths += [path("index", config, run | {"method": method}) for method in study["methods"]]
         addresses = study["retraining"].get("methods", {}).get(run["model"], [])
         paths += [path("undegraded", config, run)] if addresses else []

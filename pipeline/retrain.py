@@ -67,7 +67,7 @@ def main(
         _write(results, made_by, [])
         return
 
-    dataset = loaded.data(data, device)
+    dataset = loaded.data(data, device, model)
     ranks = _ranks(dataset, (train_maps, test_maps), part, reduce) if mode else None
     work = Path(results).with_suffix("")
     runs = [(fraction, seed) for fraction in (fractions or [0.0]) for seed in seeds]

@@ -23,7 +23,11 @@ GIVEN = {
     "evaluation": {"generator", "ids", "labels", "masks", "mean", "std", "attribute", "maps", "ranks", "fills"},
 }
 # Keys of an entry that the steps read, beside those that the plug-in's signature names.
-COMMON = {"data": {"explain", "target"}, "models": {"datasets", "training"}, "attribution": {"reduce"}}
+COMMON = {
+    "data": {"explain", "holdout", "target"},
+    "models": {"datasets", "normalise", "training", "weights"},
+    "attribution": {"reduce"},
+}
 
 
 class Parameter(NamedTuple):
@@ -102,6 +106,8 @@ def mismatch(value: object, annotation: Any) -> str | None:
         return None if fits else wish
     if origin is typing.Literal:
         return None if value in arguments else f"one of {', '.join(map(str, arguments))}"
+    if origin is dict:
+        return None if isinstance(value, Mapping) and all(isinstance(key, str) for key in value) else "a mapping"
     if origin in {list, tuple}:
         fits = isinstance(value, list) and all(mismatch(item, arguments[0]) is None for item in value)
         return None if fits else f"a list, each item {_words(arguments[0])}"
@@ -120,6 +126,8 @@ def is_plain(value: object, annotation: Any) -> bool:
 
 
 def _words(annotation: Any) -> str:
+    if typing.get_origin(annotation) is dict:
+        return "a mapping"
     plain = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "nothing"}
     if annotation in plain:
         return plain[annotation]

@@ -1,4 +1,4 @@
-"""Step: the whole study as four tidy frames, every number with its interval, and a summary of what was done."""
+"""Step: the whole study as tidy frames, every number with its interval, and a summary of what was done."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,9 @@ from pipeline.statistics.summaries import curve_rows, retraining_rows, score_row
 
 INTERVAL = ["estimate", "low", "high", "n"]
 WHOSE = ["dataset", "model", "method", "label", "family"]
-ACCURACY = ["dataset", "model", "label", "seed", "parameters", "class", "correct", "n", "estimate", "low", "high"]
+NETWORK = ["dataset", "model", "label", "seed"]
+ACCURACY = [*NETWORK, "parameters", "published", "class", "correct", *INTERVAL]
+COVERAGE = [*NETWORK, "coverage", "confidence", *INTERVAL]
 SCORES = [*WHOSE, "reduce", "metric", "metric_label", "higher_is_better", *INTERVAL]
 CURVES = [*WHOSE, "metric", "metric_label", "x", *INTERVAL]
 LEFT_OUT = ["dataset", "model", "method", "reason"]
@@ -22,6 +24,7 @@ RETRAINING = [*WHOSE, "mode", "fraction", *INTERVAL, "chance"]
 def main(
     results: str,
     accuracy: str,
+    coverage: str,
     scores: str,
     curves: str,
     retraining: str,
@@ -34,15 +37,17 @@ def main(
     Args:
         results: the folder of all results.
         accuracy: CSV to write: test accuracy of each network and class.
+        coverage: CSV to write: accuracy of each network over the share of images that it answers.
         scores: CSV to write: each metric of each method.
         curves: CSV to write: each metric's curve.
         retraining: CSV to write: accuracy after retraining on degraded images.
         left_out: CSV to write: combinations that were skipped, with the reason.
-        summary: Markdown file to write: combinations left out, what was computed and what was taken over.
+        summary: Markdown file to write: combinations and files left out, what was computed and what was taken over.
         study: runs, and what tables call the models, methods and metrics; pipeline/plan.py says it.
     """
     made_by = provenance.record("summarise", {"study": study}, reads.summarised(results, study))
-    files.write(accuracy, _frame(_accuracies(results, study), ACCURACY))
+    files.write(accuracy, _frame(_of_networks("accuracy", results, study), ACCURACY))
+    files.write(coverage, _frame(_of_networks("coverage", results, study), COVERAGE))
     found = list(findings.scores(results, study))
     files.write(scores, _frame((score_rows(f.scores).assign(**f.names) for f in found), SCORES))
     bands = (curve_rows(f.x, f.curves).assign(**f.names) for f in found if f.x is not None and f.curves is not None)
@@ -55,8 +60,9 @@ def main(
     files.write(retraining, _frame(again, RETRAINING))
     skipped = pd.DataFrame(findings.left_out(results, study), columns=LEFT_OUT)
     files.write(left_out, skipped.to_csv(index=False))
-    files.write(summary, _summary(results, skipped))
-    provenance.seal(made_by, accuracy, scores, curves, retraining, left_out)
+    unread = [f"| {' | '.join(row)} |" for row in findings.skipped_files(results, study)]
+    files.write(summary, _summary(results, skipped, unread))
+    provenance.seal(made_by, accuracy, coverage, scores, curves, retraining, left_out)
 
 
 def _frame(rows: Iterable[pd.DataFrame], columns: list[str]) -> str:
@@ -64,9 +70,10 @@ def _frame(rows: Iterable[pd.DataFrame], columns: list[str]) -> str:
     return (pd.concat(found) if found else pd.DataFrame(columns=columns)).to_csv(index=False)
 
 
-def _accuracies(results: str, study: Mapping[str, Any]) -> list[pd.DataFrame]:
+def _of_networks(name: str, results: str, study: Mapping[str, Any]) -> list[pd.DataFrame]:
+    """Return the frame called ``name`` of every network."""
     return [
-        frames.read(plan.path("accuracy", {"results": results}, run)).assign(**run, label=study["models"][run["model"]])
+        frames.read(plan.path(name, {"results": results}, run)).assign(**run, label=study["models"][run["model"]])
         for run in study["runs"]
     ]
 
@@ -77,7 +84,7 @@ def _chance(results: str, study: Mapping[str, Any]) -> dict[tuple[str, str], flo
     return {(run["dataset"], run["model"]): 1 / (len(table) - 1) for run, table in tables}
 
 
-def _summary(results: str, skipped: pd.DataFrame) -> str:
+def _summary(results: str, skipped: pd.DataFrame, unread: list[str]) -> str:
     """Return the summary in Markdown. What was taken over tells of the last job of each result, not of the result."""
     lines = [
         "# Summary",
@@ -88,6 +95,8 @@ def _summary(results: str, skipped: pd.DataFrame) -> str:
         "|---|---|---|---|",
     ]
     lines += [f"| {' | '.join(row)} |" for row in skipped.itertuples(index=False)] or ["| none | | | |"]
+    lines += ["", "## Files left out", "", "| data set | file | reason |", "|---|---|---|"]
+    lines += unread or ["| none | | |"]
     lines += ["", "## What the last job of each result computed, and what it found done", ""]
     lines += ["| results | unit | computed | taken over |", "|---|---|---|---|"]
     work = pd.DataFrame(_work(results), columns=["kind", "unit", "computed", "taken_over"])

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
 import torch
 
@@ -24,6 +25,17 @@ def real_data():
     if not folder:
         pytest.skip("ASSAY_DATA names no folder of real data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def cifar10_test_images(real_data):
+    """The first test images of CIFAR-10, (N, 3, 32, 32) uint8, and their labels (N,): as many as lie there."""
+    folder = real_data / "cifar-10-batches-bin"
+    found = [folder / name for name in ("test_batch.bin", "test_batch_first1000.bin") if (folder / name).exists()]
+    if not found:
+        pytest.skip(f"{folder} holds no test images of CIFAR-10")
+    rows = np.fromfile(found[0], np.uint8).reshape(-1, 1 + 3 * 32 * 32)
+    return rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0].astype(np.int64)
 
 
 hypothesis.settings.register_profile("shared", deadline=None)  # a machine that others use too is slow at times
@@ -51,8 +63,10 @@ def flags(step, config, wildcards):
     given = {flag: plan.path(name, config, where) for flag, name in FILES.get(step, known).items()}
     if step in {"summarise", "page"}:
         given["results"] = config["results"]
-    if step == "download":
+    if step in {"download", "train"}:
         given["sources"] = config["data_dir"]
+    if step == "train":
+        given["initial"] = "".join(reads.initial(config, wildcards))
     if step == "exhibit":
         given["maps"] = reads.exhibited(config, wildcards)
     if step == "page":

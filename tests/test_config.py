@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 IG = {"use": "integrated_gradients"}
 SMOOTH = {"use": "smoothgrad"}
+MINE = {"use": "simple_cnn", "datasets": ["digits"]}
 NAN, INF = float("nan"), float("inf")
 
 
@@ -70,9 +71,9 @@ def test_a_good_config_is_completed_and_not_changed():
 
 BAD = {  # what is wrong: (path, value, what the sentence names, what it says besides)
     "a misspelt section": (("figurs",), [], "top level", "did you mean 'figures'?"),
-    "a section that is nothing": (("methods",), None, "methods", "at least one entry"),
-    "no methods": (("methods",), {}, "methods", "at least one entry"),
-    "methods in a list": (("methods",), [IG], "methods", "at least one entry"),
+    "a section that is nothing": (("methods",), None, "methods", "entries such as"),
+    "no networks": (("models",), {}, "models", "at least one entry"),
+    "methods in a list": (("methods",), [IG], "methods", "entries such as"),
     "an entry that is a list": (("methods", "m"), [IG], "methods.m", "such as {use: <module>"),
     "an entry that is a text": (("metrics", "m"), "deletion", "metrics.m", "such as {use: <module>"),
     "an entry that is nothing": (("models", "m"), None, "models.m", "such as {use: simple_cnn"),
@@ -147,7 +148,7 @@ BAD = {  # what is wrong: (path, value, what the sentence names, what it says be
     "a parameter that is a number": (("methods", "m"), {**IG, 7: 1}, "methods.m", "quote it"),
     "a name that a gallery uses": (("methods", "labels"), IG, "methods.labels", "choose another"),
     "an unknown figure": (("figures",), ["curvs"], "figures", "did you mean 'curves'?"),
-    "a table among the figures": (("figures",), ["scores"], "figures", "there are: coherence, curves"),
+    "a table among the figures": (("figures",), ["scores"], "figures", "there are: coherence, coverage, curves"),
     "a figure among the tables": (("tables",), ["curves"], "tables", "there are: accuracy"),
     "a figure twice": (("figures",), ["curves", "curves"], "figures", "non-unique"),
     "figures in no list": (("figures",), "curves", "figures", "figures of pipeline/rendering"),
@@ -184,7 +185,7 @@ BAD = {  # what is wrong: (path, value, what the sentence names, what it says be
         ("models", "simple_cnn", "training"),
         {"epoch": 3},
         "simple_cnn.training",
-        "it takes batch_size",
+        "it takes average",
     ),
     "no epochs": (("models", "simple_cnn", "training"), {"epochs": 0}, "simple_cnn.training.epochs", "at least 1"),
     "a rate of 0": (("models", "simple_cnn", "training"), {"learning_rate": 0}, "training.learning_rate", "above 0"),
@@ -199,13 +200,85 @@ BAD = {  # what is wrong: (path, value, what the sentence names, what it says be
         ("models", "simple_cnn", "training"),
         {"seed": 1},
         "training",
-        "it takes batch_size",
+        "it takes average",
     ),
     "training that is nothing": (
         ("models", "simple_cnn", "training"),
         None,
         "simple_cnn.training",
         "keyword parameters",
+    ),
+    "weights that are a number": (("models", "m"), MINE | {"weights": 3}, "models.m.weights", "a file, {file: <path>"),
+    "weights that are nothing": (
+        ("models", "m"),
+        MINE | {"weights": None},
+        "models.m.weights",
+        "a file, {file: <path>",
+    ),
+    "weights that are not there": (("models", "m"), MINE | {"weights": "no/w.pth"}, "m.weights", "no file 'no/w.pth'"),
+    "weights of another kind": (("models", "m"), MINE | {"weights": "LICENSE"}, "m.weights", "a file of .safetensors,"),
+    "a name for weights of a network that has none": (
+        ("models", "m"),
+        MINE | {"weights": "IMAGENET1K_V1"},
+        "m.weights",
+        "a file of .safetensors,",
+    ),
+    "a file in a mapping that is not there": (
+        ("models", "m"),
+        MINE | {"weights": {"file": "w.th"}},
+        "m.weights",
+        "no file 'w.th'",
+    ),
+    "an address without its sha256": (
+        ("models", "m"),
+        MINE | {"weights": {"url": "https://a.org/w.pth"}},
+        "models.m.weights",
+        "{url: <address>, sha256: <hex>}",
+    ),
+    "too few digits of a sha256": (
+        ("models", "m"),
+        MINE | {"weights": {"url": "https://a.org/w.pth", "sha256": "0123456"}},
+        "models.m.weights",
+        "8 to 64 hexadecimal digits",
+    ),
+    "an address of no file of weights": (
+        ("models", "m"),
+        MINE | {"weights": {"url": "https://a.org/w.zip", "sha256": "01234567"}},
+        "models.m.weights",
+        "a file of .safetensors,",
+    ),
+    "a misspelt normalisation": (("models", "m"), MINE | {"normalise": "imagnet"}, "m.normalise", "imagenet, or {mean"),
+    "a normalisation without std": (
+        ("models", "m"),
+        MINE | {"normalise": {"mean": [0]}},
+        "m.normalise",
+        "imagenet, or",
+    ),
+    "a std of 0": (
+        ("models", "m"),
+        MINE | {"normalise": {"mean": [0], "std": [0]}},
+        "models.m.normalise",
+        "above 0",
+    ),
+    "a network of torchvision without its name": (("models", "m"), {"use": "torchvision"}, "models.m", "add arch:"),
+    "a custom network without its entry": (("models", "m"), {"use": "custom"}, "models.m", "add entry:"),
+    "a custom network without its function": (
+        ("models", "m"),
+        {"use": "custom", "entry": "my_nets"},
+        "models.m.entry",
+        "such as my_nets:build",
+    ),
+    "a custom network that is not there": (
+        ("models", "m"),
+        {"use": "custom", "entry": "my_nets.small:build"},
+        "models.m.entry",
+        "put it at my_nets/small.py in the working directory",
+    ),
+    "arguments that are no mapping": (
+        ("models", "m"),
+        {"use": "custom", "entry": "my_nets:build", "arguments": [3]},
+        "models.m.arguments",
+        "a mapping or nothing",
     ),
     "a difference of an unknown metric": (
         ("differences", "d"),
@@ -277,6 +350,20 @@ def test_every_sentence_about_an_entry_quotes_what_the_entry_says():
     assert refusal(changed(("methods", "m"), {**IG, "steps": "many"})).endswith("it is 'many'")
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"use": "torchvision", "arch": "resnet18", "weights": "IMAGENET1K_V1", "normalise": "imagenet"},
+        {"use": "torchvision", "arch": "resnet18", "weights": "DEFAULT", "training": {"epochs": 1}},
+        {**MINE, "weights": {"url": "https://a.org/w.pth.xz?raw=1", "sha256": "01234567"}},
+        {**MINE, "normalise": {"mean": [0.5], "std": [0.5]}},
+        {"use": "custom", "entry": "pipeline.models.simple_cnn:simple_cnn", "arguments": {"a": [1], "b": {"c": None}}},
+    ],
+)
+def test_weights_and_normalisation_are_stated_in_these_ways(entry):
+    check(changed(("models", "m"), entry))
+
+
 def test_a_data_set_without_any_network_is_allowed_and_only_fetched():
     config = complete(changed(("models",), {"m": {"use": "simple_cnn", "datasets": ["digits"]}}) | {"retraining": None})
     jobs = [(step, wildcards) for step, wildcards in plan.jobs(config) if wildcards.get("dataset") == "planted_digits"]
@@ -302,11 +389,16 @@ def test_entries_may_be_called_as_the_words_of_an_entry():
 
 LAYERS = ["data", "models", "attribution", "evaluation"]
 PLUGINS = [(layer, name) for layer in LAYERS for name in names(layer)]
+NEEDED = {
+    "torchvision": {"arch": "resnet18"},
+    "custom": {"entry": "pipeline.models.simple_cnn:simple_cnn"},
+    "image_folder": {"folder": "pictures"},
+}
 
 
 @pytest.mark.parametrize(("layer", "name"), PLUGINS)
 def test_every_default_passes_its_own_check(layer, name):
-    entry = {"use": name}
+    entry = {"use": name, **NEEDED.get(name, {})}
     if "base" in parameters(layer, name):
         entry["base"] = {"use": "gradient"}
     check_entry("m", layer, entry)

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ HALF = len(CONTENT) // 2
 MD5, SHA256 = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
 PATIENCE = 5.0  # seconds
 PAGE = b"<html>Sign in to the network</html>"
+PORTAL = b"Sign in to the network"  # served as a page, though it does not begin like one
 
 
 class Mirror(BaseHTTPRequestHandler):
@@ -35,12 +37,14 @@ class Mirror(BaseHTTPRequestHandler):
         if isinstance(manner, int):
             self.send_error(manner)
             return
-        body = {"page": PAGE, "flipped": CONTENT[:-1] + b"?"}.get(manner, CONTENT)
+        body = {"page": PAGE, "flipped": CONTENT[:-1] + b"?", "portal": PORTAL}.get(manner, CONTENT)
         start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and manner != "no ranges" else 0
         if start >= len(body):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
+        if manner == "portal":
+            self.send_header("Content-Type", "text/html; charset=utf-8")
         if manner != "no length":
             self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
@@ -224,10 +228,46 @@ def test_rubbish_that_a_former_run_left_is_not_held_against_the_mirror(server, t
 def test_when_all_mirrors_fail_the_sentence_says_what_happened_at_each(server, tmp_path):
     server.manners = {"/a": ["page"], "/b": [404], "/c": [500] * 3}
     wrong = hashlib.md5(PAGE).hexdigest()
-    told = rf"data\.gz .*/a: its md5 is {wrong} instead of {MD5}; .*/b: .*404.*; .*/c: .*500.* by hand into {tmp_path}"
+    told = rf"data\.gz .*/a: it is .* its md5 is {wrong} instead of {MD5}; .*/b: .*404.*; .*/c: .*500.* into {tmp_path}"
     with pytest.raises(ValueError, match=told):
         fetch(sources(server, "/a", "/b", "/c"), tmp_path)
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("page", ["page", "portal"])
+def test_a_page_of_the_web_that_comes_instead_is_called_so_and_not_kept(server, tmp_path, page):
+    server.manners["/a"] = [page]
+    with pytest.raises(ValueError, match=r"/a: it is a page of the web, .*; its md5 is [0-9a-f]{32} instead of"):
+        fetch(sources(server, "/a"), tmp_path)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("start", [b"<html>", b"\n <!DOCTYPE html>", b"\xef\xbb\xbf<HTML lang=en>"])
+def test_a_page_of_the_web_that_a_browser_saved_is_called_so(tmp_path, start):
+    (tmp_path / "data.gz").write_bytes(start + b"Sign in")
+    with pytest.raises(ValueError, match=r"data\.gz is not the file it should be: it is a page of the web"):
+        fetch({"data.gz": {"md5": MD5}}, tmp_path)
+
+
+def test_another_wrong_file_is_not_called_a_page(tmp_path):
+    (tmp_path / "data.gz").write_bytes(b"a < b: <html>")
+    with pytest.raises(ValueError, match=r"should be: its md5 is") as caught:
+        fetch({"data.gz": {"md5": MD5}}, tmp_path)
+    assert "page" not in str(caught.value)
+
+
+def test_the_first_digits_of_a_sha256_suffice_from_eight_on(tmp_path):
+    (tmp_path / "data.gz").write_bytes(CONTENT)
+    assert fetch({"data.gz": {"sha256": SHA256[:8]}}, tmp_path) == {"data.gz": SHA256}
+    for digest in ({"sha256": SHA256[:7]}, {"sha256": SHA256[1:9]}, {"sha256": ""}, {"md5": MD5[:8]}, {"md5": ""}):
+        with pytest.raises(ValueError, match="is not the file it should be"):
+            fetch({"data.gz": digest}, tmp_path)
+
+
+def test_a_name_may_begin_with_folders(server, tmp_path):
+    found = fetch({"deep/down/data.gz": sources(server, "/a")["data.gz"]}, tmp_path)
+    assert found == {"deep/down/data.gz": SHA256}
+    assert_fetched(tmp_path / "deep" / "down")
 
 
 def test_a_file_without_mirrors_is_asked_for_by_hand(tmp_path):
@@ -253,6 +293,38 @@ def test_a_full_disk_is_named_and_leaves_nothing_under_the_final_name(server, tm
     assert caught.value.__cause__.errno == errno.ENOSPC
     assert not (tmp_path / "data.gz").exists()
     assert asked(server) == [("/a", None)], "another mirror does not help"
+
+
+FETCH = """
+import os, resource, sys
+from pipeline.fetching import fetch
+if sys.argv[1] == "limit":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    fetch({"data.gz": {"md5": sys.argv[2], "urls": [sys.argv[3]]}}, __import__("pathlib").Path(sys.argv[4]))
+except ValueError as error:
+    print(error, sorted(name for name in os.listdir(sys.argv[4]) if name != ".fetching"), sep=chr(10))
+"""
+
+
+@pytest.mark.parametrize("kind", ["limit", "disk"])
+def test_where_only_some_of_it_fits_nothing_stands_under_the_final_name(server, tmp_path, kind):
+    (url,) = sources(server, "/a")["data.gz"]["urls"]
+    command = [sys.executable, "-c", FETCH, kind, MD5, url, str(tmp_path)]
+    if kind == "disk":
+        small = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+        mount = f"mount -t tmpfs -o size=100k none {tmp_path}"
+        if not shutil.which("unshare") or subprocess.run([*small, mount], capture_output=True, check=False).returncode:
+            pytest.skip("this user may not mount a file system of 100 kB")
+        command = [*small, f'{mount} && exec "$@"', "sh", *command]
+    root = Path(__file__).parent.parent
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    told, left = run.stdout.splitlines()
+    reason = {"limit": "File too large", "disk": "No space left on device"}[kind]
+    assert told == (
+        f"cannot write {tmp_path}/data.gz.part: {reason}; what came so far is kept, so make room there and run again"
+    )
+    assert left == "['data.gz.part']"
 
 
 def test_two_at_the_same_time_fetch_once_and_show_nothing_before_it_is_whole(server, tmp_path):

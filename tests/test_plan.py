@@ -73,6 +73,7 @@ def test_the_shipped_study_has_these_jobs():
         "download": 2,
         "train": explained,
         "predict": explained,
+        "tally": explained,
         "attribute": explained * methods + 2 * degraded,  # the images of the metrics; training and test images
         "evaluate": explained * methods,
         "retrain_undegraded": 1,
@@ -83,8 +84,8 @@ def test_the_shipped_study_has_these_jobs():
         "draw": explained * 3 + 1,  # one network is retrained
         "page": 1,
     }
-    assert found.total() == 98
-    assert len(plan.targets(SHIPPED)) == 2 + 3 * 2 + 3 * 2 + 35 + 27 + 1 + 8 + 6 + 3 + 4 * 4 + 10 * 3 + 1
+    assert found.total() == 101
+    assert len(plan.targets(SHIPPED)) == 2 + 3 * 2 + 3 + 3 * 2 + 35 + 27 + 1 + 8 + 7 + 3 + 4 * 4 + 10 * 3 + 1
 
 
 def test_the_small_study_has_these_jobs():
@@ -92,6 +93,7 @@ def test_the_small_study_has_these_jobs():
         "download": 2,
         "train": 6,
         "predict": 6,
+        "tally": 6,
         "attribute": 6 * 3 + 2 * 2 * 2,
         "evaluate": 6 * 3,
         "retrain_undegraded": 2,
@@ -144,6 +146,47 @@ def test_pairs_are_the_cross_product_cut_by_each_models_data_sets():
         {"dataset": "a", "model": "m", "seed": 3},
         {"dataset": "a", "model": "n", "seed": 0},
     ]
+
+
+def pretrained(**more):
+    """Return the small study with a network that is taken as its weights make it."""
+    entry = {"use": "simple_cnn", "datasets": ["b"], "weights": WEIGHTS, **more}
+    return small(models=small()["models"] | {"p": entry})
+
+
+WEIGHTS = {"url": "https://a.org/w.pth", "sha256": "01234567"}
+
+
+def test_a_network_that_is_taken_as_its_weights_make_it_is_there_for_the_first_seed_only():
+    def jobs(config):
+        return [(step, w["seed"]) for step, w in plan.jobs(config) if w.get("model") == "p" and "seed" in w]
+
+    assert {seed for _, seed in jobs(pretrained())} == {0}
+    assert Counter(jobs(pretrained(training={}))) == Counter(
+        [(step, s) for step, _ in jobs(pretrained()) for s in (0, 3)]
+    )
+    assert jobs(pretrained()).count(("attribute", 0)) == 3
+
+
+def test_a_network_that_is_taken_as_it_is_gets_no_training_and_one_that_starts_from_weights_gets_its_own():
+    run = {"dataset": "b", "model": "p", "seed": 0}
+    found = choices.settings("train", pretrained(), run)
+    assert found == {"model": {"use": "simple_cnn"}, "training": None, "seed": 0, "pretrained": WEIGHTS}
+    assert choices.settings("train", pretrained(training={"epochs": 3}), run)["training"] == {"epochs": 3}
+    assert choices.settings("train", pretrained(training={}), run)["training"] == {}
+
+
+def test_a_file_of_weights_is_an_input_and_no_setting(tmp_path):
+    path = tmp_path / "w.pth"
+    path.touch()
+    run = {"dataset": "b", "model": "p", "seed": 0}
+    for weights, setting in ((str(path), {}), ({"file": str(path), "sha256": "01234567"}, {"sha256": "01234567"})):
+        config = pretrained(weights=weights)
+        assert reads.initial(config, run) == [str(path)]
+        assert reads.inputs("train", config, run) == {"data": plan.path("data", config, run), "initial": str(path)}
+        assert choices.settings("train", config, run).get("pretrained", {}) == setting
+    assert reads.initial(pretrained(), run) == []
+    assert reads.inputs("train", pretrained(), run).keys() == {"data"}
 
 
 def test_only_methods_that_degrade_images_get_maps_of_training_and_test_images():
@@ -249,6 +292,9 @@ def test_settings_are_what_the_config_says():
     assert undegraded == {key: retrain[key] for key in ("model", "training", "seeds")}
 
 
+SEEING = {"train", "predict", "attribute", "evaluate", "retrain", "retrain_undegraded"}  # steps that normalise images
+
+
 def due(before, after):
     """Return the steps some of whose jobs have other settings."""
     first, second = settings(before), settings(after)
@@ -267,6 +313,8 @@ def due(before, after):
         (("datasets", "a", "target"), 3, {"attribute"}),
         (("models", "m", "training"), {"epochs": 3}, {"train", "retrain", "retrain_undegraded"}),
         (("models", "n", "training"), {"epochs": 3}, {"train"}),
+        (("models", "m", "weights"), {"url": "https://a.org/w.pth", "sha256": "01234567"}, {"train"}),
+        (("models", "m", "normalise"), {"mean": [0.5], "std": [0.5]}, SEEING),
         (("methods", "smooth", "samples"), 3, {"attribute"}),
         (("methods", "cam", "reduce"), "abs_sum", {"evaluate", "summarise", "exhibit"}),
         (("methods", "gradient", "reduce"), "abs_sum", {"evaluate", "summarise", "exhibit", "retrain"}),

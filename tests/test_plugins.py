@@ -48,6 +48,7 @@ def test_what_the_entry_says_goes_before_what_the_step_gives():
 def test_what_only_the_steps_read_is_not_passed_on():
     assert plugins.bind("attribution", {"use": "gradient", "reduce": "sum"}).keywords == {}
     entry = {"use": "simple_cnn", "datasets": ["digits"], "training": {"epochs": 3}}
+    entry |= {"weights": "w.pth", "normalise": "imagenet"}
     model = plugins.network(entry, channels=3, classes=7, size=(8, 16))
     assert model(torch.zeros(2, 3, 8, 16)).shape == (2, 7)
 

@@ -16,6 +16,7 @@ network. A multi-map method defines ``parts(entry)``, which names its maps and u
 Keyword parameters that the step fills in where a signature asks for them: ``generator`` (a CPU generator, re-seeded
 for every batch; draws are common to all images, so their shape has no N), ``ids`` ((N,) int64 places in the data set,
 from which whatever must differ per image is derived), ``labels``, ``masks``, ``mean`` and ``std`` ((C,) channel
-statistics in [0, 1] units), ``base`` (another bound method), ``layer`` ("auto" becomes the network's TARGET_LAYER).
+statistics in [0, 1] units), ``base`` (another bound method), ``layer`` ("auto" becomes the network's TARGET_LAYER;
+where it states none, the last activation that gives maps).
 This file stays empty of imports: see pipeline/provenance.py.
 """

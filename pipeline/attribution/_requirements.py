@@ -9,6 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.attribution._layers import find, last_linear, recorded
+from pipeline.models._guard import RULES_OUT, findings
+
+
+def own_activations(model: nn.Module, images: Tensor, layer: str | None) -> str | None:
+    """Refuse unless every activation is a module of its own, used once, not in place: for methods that hook them all.
+
+    Where one is missed, guided backpropagation is the plain gradient and says so nowhere.
+    """
+    found = (each for each in findings(model, images) if RULES_OUT[each.kind] == own_activations.__name__)
+    return next(map(str, found), None)
 
 
 def target_layer(model: nn.Module, images: Tensor, layer: str | None) -> str | None:

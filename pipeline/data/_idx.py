@@ -9,7 +9,33 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data._dataset import TEST, TRAIN, Dataset
+
 UNSIGNED_BYTE = 0x08
+PARTS = {"train": 60_000, "t10k": 10_000}
+
+
+def family(root: Path, classes: tuple[str, ...]) -> Dataset:
+    """Return the 60,000 training images, then the 10,000 test images, (N, 1, 28, 28), of one of the MNIST family.
+
+    Args:
+        root: folder of its four files.
+        classes: names of its classes.
+
+    Raises:
+        ValueError: if a file is truncated, or is not the file that its name says.
+    """
+    images = [read_idx(root / f"{part}-images-idx3-ubyte.gz", (count, 28, 28)) for part, count in PARTS.items()]
+    labels = [read_idx(root / f"{part}-labels-idx1-ubyte.gz", (count,)) for part, count in PARTS.items()]
+    for part, found in zip(PARTS, labels, strict=True):
+        if found.max() >= len(classes):
+            raise ValueError(f"{root / part}-labels-idx1-ubyte.gz holds the label {found.max()}, which is no class")
+    return Dataset(
+        images=np.concatenate(images)[:, None],
+        labels=np.concatenate(labels).astype(np.int64),
+        split=np.repeat(np.array([TRAIN, TEST], np.int8), list(PARTS.values())),
+        classes=classes,
+    )
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -1,10 +1,12 @@
 """Which images do what: stratified choices that depend on the labels and a key, and on nothing else."""
 
+import dataclasses
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.data._dataset import TEST
+from pipeline.data._dataset import TEST, TRAIN, Dataset
 from pipeline.randomness import seeded
 
 Labels = NDArray[np.int64]
@@ -33,6 +35,30 @@ def evenly(labels: Labels, count: int, *key: object) -> NDArray[np.int64]:
     turn = _permutation(int(labels.max(initial=-1)) + 1, "classes", *key)
     order = np.lexsort((turn[labels], _places(labels, *key)))
     return np.sort(order[:count])
+
+
+def hold_out(dataset: Dataset, count: int) -> Dataset:
+    """Return the training images alone, ``count`` of them as test images: the official test images leave.
+
+    The choice is ``evenly``'s, always the same for the same labels. The images that stay training images come first,
+    then those held out; within each part they keep their order.
+
+    Raises:
+        ValueError: if ``count`` would leave no training image.
+    """
+    train = np.flatnonzero(dataset.split == TRAIN)
+    if count >= len(train):
+        raise ValueError(f"holdout: {count} of {len(train)} training images would leave none to train on")
+    chosen = np.isin(np.arange(len(train)), evenly(dataset.labels[train], count, "holdout"))
+    order = np.concatenate([train[~chosen], train[chosen]])
+    return dataclasses.replace(
+        dataset,
+        images=dataset.images[order],
+        labels=dataset.labels[order],
+        split=np.repeat(np.array([TRAIN, TEST], np.int8), [len(train) - count, count]),
+        masks=None if dataset.masks is None else dataset.masks[order],
+        files=tuple(dataset.files[place] for place in order) if dataset.files else (),
+    )
 
 
 def explained(labels: Labels, split: NDArray[np.int8], count: int) -> NDArray[np.int64]:

@@ -5,12 +5,11 @@ LeCun, Bottou, Bengio & Haffner, "Gradient-Based Learning Applied to Document Re
 
 from pathlib import Path
 
-import numpy as np
-
-from pipeline.data._dataset import TEST, TRAIN, Dataset
-from pipeline.data._idx import read_idx
+from pipeline.data._dataset import Dataset
+from pipeline.data._idx import family
 
 LABEL = "MNIST"
+FOLDERS = ("mnist", "MNIST/raw")  # below data_dir; the second is torchvision's
 SOURCES = {
     "train-images-idx3-ubyte.gz": {
         "md5": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
@@ -45,7 +44,6 @@ SOURCES = {
         ],
     },
 }
-PARTS = {"train": 60_000, "t10k": 10_000}
 
 
 def mnist(root: Path) -> Dataset:
@@ -57,14 +55,4 @@ def mnist(root: Path) -> Dataset:
     Raises:
         ValueError: if a file is truncated, or is not the file that its name says.
     """
-    images = [read_idx(root / f"{part}-images-idx3-ubyte.gz", (count, 28, 28)) for part, count in PARTS.items()]
-    labels = [read_idx(root / f"{part}-labels-idx1-ubyte.gz", (count,)) for part, count in PARTS.items()]
-    for part, found in zip(PARTS, labels, strict=True):
-        if found.max() > 9:
-            raise ValueError(f"{root / part}-labels-idx1-ubyte.gz holds the label {found.max()}, which is no digit")
-    return Dataset(
-        images=np.concatenate(images)[:, None],
-        labels=np.concatenate(labels).astype(np.int64),
-        split=np.repeat(np.array([TRAIN, TEST], np.int8), list(PARTS.values())),
-        classes=tuple("0123456789"),
-    )
+    return family(root, tuple("0123456789"))

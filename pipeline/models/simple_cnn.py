@@ -7,10 +7,11 @@ from collections import OrderedDict
 
 from torch import nn
 
-from pipeline.models._blocks import SMALLEST, WIDTHS, plain_features
+from pipeline.models._blocks import plain_classifier, plain_features
 
 LABEL = "SimpleCNN"
 TARGET_LAYER = "features.10"  # the last ReLU; the last pooling, features.11, follows it
+PUBLISHED = {"mnist": 0.9923, "cifar10": 0.8247}  # WhiteBox-Part1, test_result of its logs, one run each
 
 
 def simple_cnn(*, channels: int, classes: int, size: tuple[int, int]) -> nn.Sequential:
@@ -27,7 +28,5 @@ def simple_cnn(*, channels: int, classes: int, size: tuple[int, int]) -> nn.Sequ
     Raises:
         ValueError: if a side of ``size`` is shorter than 8 pixels.
     """
-    features = plain_features(channels, size)
-    flat = WIDTHS[-1] * (size[0] // SMALLEST) * (size[1] // SMALLEST)
-    classifier = nn.Sequential(nn.Flatten(), nn.Linear(flat, 1024), nn.ReLU(), nn.Linear(1024, classes))
-    return nn.Sequential(OrderedDict(features=features, classifier=classifier))
+    features, classifier = plain_features(channels, size), plain_classifier(size, classes)
+    return nn.Sequential(OrderedDict[str, nn.Module](features=features, classifier=classifier))

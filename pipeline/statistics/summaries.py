@@ -30,6 +30,30 @@ def accuracy_rows(labels: ArrayLike, predictions: ArrayLike, classes: Sequence[s
     return pd.DataFrame({"class": [*classes, TOTAL], "correct": correct, "n": n}).join(_columns(wilson(correct, n)))
 
 
+def coverage_rows(confidence: ArrayLike, right: ArrayLike, *, points: int = 50) -> pd.DataFrame:
+    """Return the accuracy of a network that answers only where it is confident, over the share that it answers.
+
+    El-Yaniv & Wiener, "On the foundations of noise-free selective classification", JMLR 11 (2010), section 2: the
+    risk-coverage curve, here with accuracy, 1 - risk. Among images of equal confidence the answered ones count as
+    right in the proportion of all of them, so that their order is of no consequence.
+
+    Args:
+        confidence: (N,), larger = surer.
+        right: (N,) bool, whether the answer is right.
+        points: number of coverages, equally spaced; the last is 1.
+
+    Returns:
+        One row per point: coverage, confidence (the least that is answered), n (answers), estimate, low, high (Wilson).
+    """
+    found = pd.DataFrame({"confidence": np.asarray(confidence), "right": np.asarray(right, dtype=np.float64)})
+    found["right"] = found.groupby("confidence")["right"].transform("mean")
+    found = found.sort_values("confidence", ascending=False, kind="stable")
+    n = np.unique(np.ceil(len(found) * np.arange(1, points + 1) / points).astype(np.int64))
+    correct = np.minimum(found["right"].cumsum().to_numpy()[n - 1], n)  # rounding may exceed n by a whisker
+    rows = pd.DataFrame({"coverage": n / len(found), "confidence": found["confidence"].to_numpy()[n - 1], "n": n})
+    return rows.join(_columns(wilson(correct, n)))
+
+
 def score_rows(scores: ArrayLike, *, seed: int = 0) -> pd.DataFrame:
     """Return one row, estimate, low, high and n (images), of scores (S, N): training seeds by images."""
     scores = np.asarray(scores)

@@ -32,7 +32,13 @@ PIXELS = [np.zeros((6, 6), np.uint8), np.ones((6, 6), np.float32), np.eye(6, dty
 FRAMES = {
     "accuracy": pd.DataFrame(
         {"dataset": "digits", "model": "simple_cnn", "label": "CNN", "seed": 0, "parameters": 7, "correct": 2}
+        | {"published": 0.9}
         | {"class": ["0", "<1>", "$2$", "total"]}
+        | INTERVAL
+    ),
+    "coverage": pd.DataFrame(
+        {"dataset": "digits", "model": "simple_cnn", "label": "CNN $<_", "seed": [0, 0, 1, 1]}
+        | {"coverage": [0.5, 1.0, 0.5, 1.0], "confidence": 0.9}
         | INTERVAL
     ),
     "scores": pd.DataFrame(WHOSE | METRIC | INTERVAL | {"reduce": "sum", "higher_is_better": False}).iloc[[0, 2]],

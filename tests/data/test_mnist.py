@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from pipeline.data import mnist as module
+from pipeline.data import _idx
 from pipeline.data._dataset import TEST, TRAIN
 from pipeline.data._idx import read_idx
 from pipeline.data.mnist import SOURCES, mnist
@@ -51,7 +51,7 @@ def test_a_foreign_or_truncated_file_is_named(tmp_path, content, told):
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A folder with three training and two test images, the images of one grey each."""
-    monkeypatch.setattr(module, "PARTS", {"train": 3, "t10k": 2})
+    monkeypatch.setattr(_idx, "PARTS", {"train": 3, "t10k": 2})
     for part, labels in {"train": [5, 0, 9], "t10k": [7, 2]}.items():
         grey = b"".join(bytes([10 * label]) * 784 for label in labels)
         images = struct.pack(">4I", 0x803, len(labels), 28, 28) + grey
@@ -70,15 +70,15 @@ def test_images_meet_their_labels_training_first(small):
     assert (dataset.images == 10 * dataset.labels[:, None, None, None]).all()
 
 
-def test_a_label_that_is_no_digit_is_refused(small):
+def test_a_label_that_is_no_class_is_refused(small):
     path = small / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(gzip.compress(struct.pack(">2I", 0x801, 2) + bytes([7, 10])))
-    with pytest.raises(ValueError, match=rf"^{re.escape(str(path))} holds the label 10, which is no digit$"):
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(path))} holds the label 10, which is no class$"):
         mnist(small)
 
 
 def test_files_of_another_set_are_refused(small, monkeypatch):
-    monkeypatch.setattr(module, "PARTS", {"train": 60_000, "t10k": 10_000})
+    monkeypatch.setattr(_idx, "PARTS", {"train": 60_000, "t10k": 10_000})
     with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.gz is not an IDX file .* \(60000, 28, 28\)"):
         mnist(small)
 

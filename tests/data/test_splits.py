@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data._dataset import TEST, TRAIN
-from pipeline.data._splits import evenly, explained, validation
+from pipeline.data._dataset import TEST, TRAIN, Dataset
+from pipeline.data._splits import evenly, explained, hold_out, validation
 
 LABELS = np.array([0] * 10 + [1] * 4 + [2] * 1 + [4] * 7)  # class 3 has no image
 
@@ -84,3 +84,56 @@ def test_a_choice_depends_on_its_key_and_on_nothing_else():
     assert any((validation(LABELS, 0.5, 0) != validation(LABELS, 0.5, key)).any() for key in (1, 2))
     assert any((evenly(LABELS, 10, 0) != evenly(LABELS, 10, key)).any() for key in (1, 2))
     assert evenly(LABELS, 8, "pinned").tolist() == [5, 6, 10, 12, 13, 14, 17, 21], "stored results rest on these"
+
+
+def numbered(split, labels, masks=True):
+    """Return a data set whose images, masks and files bear their own number."""
+    ids = np.arange(len(split))
+    return Dataset(
+        images=np.tile(ids.astype(np.uint8)[:, None, None, None], (1, 1, 2, 2)),
+        labels=np.array(labels, np.int64),
+        split=np.array(split, np.int8),
+        classes=("a", "b", "c"),
+        masks=(ids % 2 == 0)[:, None, None] & np.ones((2, 2), np.bool_) if masks else None,
+        files=tuple((f"{place}.png", f"sha256 of {place}") for place in ids) if masks else (),
+        skipped={"x.png": "broken"},
+    )
+
+
+def test_held_out_images_come_from_training_in_even_shares_and_the_official_test_images_leave():
+    whole = numbered([TRAIN] * 30 + [TEST] * 10, [0, 1, 2] * 13 + [0])
+    found = hold_out(whole, 6)
+    assert found.split.tolist() == [TRAIN] * 24 + [TEST] * 6
+    assert np.bincount(found.labels[found.split == TEST]).tolist() == [2, 2, 2]
+    ids = found.images[:, 0, 0, 0].astype(int)
+    assert sorted(ids.tolist()) == list(range(30)), "every training image once, and no test image"
+    assert (np.diff(ids[:24]) > 0).all()
+    assert (np.diff(ids[24:]) > 0).all()
+    assert (found.labels == whole.labels[ids]).all()
+    assert (found.masks == whole.masks[ids]).all()
+    assert found.files == tuple(whole.files[place] for place in ids)
+    assert (found.classes, found.skipped) == (whole.classes, whole.skipped)
+
+
+def test_held_out_images_do_not_depend_on_the_official_test_images_and_are_always_the_same():
+    labels = [0, 1, 2] * 10
+    with_test = hold_out(numbered([TRAIN] * 30 + [TEST] * 3, [*labels, 0, 1, 2]), 6)
+    without = hold_out(numbered([TRAIN] * 30, labels), 6)
+    assert (with_test.images == without.images).all()
+    assert without.images[24:, 0, 0, 0].tolist() == [4, 7, 12, 15, 20, 26], "stored results rest on these"
+
+
+def test_a_holdout_keeps_what_is_absent_absent():
+    found = hold_out(numbered([TRAIN] * 4, [0, 1, 0, 1], masks=False), 1)
+    assert found.masks is None
+    assert found.files == ()
+
+
+@pytest.mark.parametrize("count", [30, 31])
+def test_a_holdout_that_leaves_nothing_to_train_on_is_refused(count):
+    with pytest.raises(ValueError, match=f"^holdout: {count} of 30 training images would leave none to train on$"):
+        hold_out(numbered([TRAIN] * 30 + [TEST] * 10, [0, 1, 2] * 13 + [0]), count)
+
+
+def test_a_holdout_may_leave_one_training_image():
+    assert np.bincount(hold_out(numbered([TRAIN] * 4, [0, 1, 0, 1]), 3).split).tolist() == [1, 3]

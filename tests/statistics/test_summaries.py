@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.statistics.intervals import bootstrap, seeds_interval, wilson
-from pipeline.statistics.summaries import accuracy_rows, curve_rows, retraining_rows, score_rows
+from pipeline.statistics.summaries import accuracy_rows, coverage_rows, curve_rows, retraining_rows, score_rows
 
 INTERVAL = ["estimate", "low", "high"]
 
@@ -16,6 +16,31 @@ def test_accuracy_is_counted_per_class_and_in_total():
     assert rows["n"].tolist() == [3, 0, 2, 5]
     np.testing.assert_array_equal(rows[INTERVAL].to_numpy()[3], np.ravel(wilson(3, 5)))
     assert rows[INTERVAL].loc[1].isna().all()
+
+
+def test_coverage_answers_the_most_confident_first():
+    confidence, right = [0.9, 0.2, 0.8, 0.6], [True, False, False, True]
+    rows = coverage_rows(confidence, right, points=4)
+    assert rows.columns.tolist() == ["coverage", "confidence", "n", *INTERVAL]
+    assert rows["coverage"].tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert rows["confidence"].tolist() == [0.9, 0.8, 0.6, 0.2]
+    np.testing.assert_array_equal(rows[INTERVAL].to_numpy().T, wilson([1, 1, 2, 2], [1, 2, 3, 4]))
+
+
+def test_equal_confidence_counts_as_right_in_its_proportion_whatever_the_order():
+    found = [coverage_rows([0.5, 0.5, 0.5, 0.5], right, points=2) for right in ([1, 0, 0, 0], [0, 0, 0, 1])]
+    assert found[0].equals(found[1])
+    assert found[0]["estimate"].tolist() == [0.25, 0.25]
+
+
+def test_coverage_has_no_more_points_than_images_and_ends_with_all_of_them():
+    rows = coverage_rows([0.3, 0.1, 0.2], [True, True, True])
+    assert rows["n"].tolist() == [1, 2, 3]
+    assert rows["estimate"].tolist() == [1.0, 1.0, 1.0]
+    long = coverage_rows(np.arange(1001) / 1001, np.ones(1001, bool))
+    assert len(long) == 50
+    assert long["n"].iloc[0] == 21  # a fiftieth, rounded up
+    assert long["coverage"].iloc[-1] == 1.0
 
 
 def test_scores_give_one_row_with_the_number_of_images():

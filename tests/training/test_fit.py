@@ -3,6 +3,7 @@
 import copy
 import io
 import math
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -66,7 +67,7 @@ def assert_equal_states(found, expected):
 AUGMENTED = {"shift": 2, "flip": True}
 
 
-@pytest.mark.parametrize("options", [{}, AUGMENTED, {"momentum": 0.0}, {"validation": 0.0}], ids=str)
+@pytest.mark.parametrize("options", [{}, AUGMENTED, {"momentum": 0.0}, {"validation": 0.0}, {"average": 0.8}], ids=str)
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_a_run_resumed_from_any_epoch_ends_like_one_that_was_never_cut(options, epoch):
     model, states = run(**options)
@@ -106,7 +107,9 @@ def test_the_mode_in_which_the_network_comes_does_not_count():
 
 
 @pytest.mark.parametrize(
-    "option", [{"shift": 1}, {"flip": True}, {"batch_size": 15}, {"momentum": 0.8}, {"epochs": 3}], ids=str
+    "option",
+    [{"shift": 1}, {"flip": True}, {"batch_size": 15}, {"momentum": 0.8}, {"epochs": 3}, {"average": 0.5}],
+    ids=str,
 )
 def test_every_option_makes_a_difference(option):
     assert not torch.equal(run(**option)[0][0].weight, run()[0][0].weight)
@@ -198,38 +201,146 @@ def test_a_batch_is_no_larger_than_all_images():
     assert len(model.seen[True]) == 2 * 27
 
 
-def by_hand(images, labels, *, epochs, peak, momentum, weight_decay):
-    """Softmax regression from zero weights, all images in each step: SGD as its papers write it, in float64."""
+def by_hand(images, labels, *, epochs, peak, momentum=0.9, weight_decay=5e-4, label_smoothing=0.0, ridge=0.0):
+    """Softmax regression from zero weights, all images in each step: SGD as its papers write it, in float64.
+
+    Returns the weights after each step, (epochs, 3, pixels + 1).
+    """
     x = ((images.double() / 255 - 0.4) / 0.3).flatten(1)
     x = torch.cat([x, torch.ones(len(x), 1)], 1)
     weights = velocity = torch.zeros((3, x.shape[1]), dtype=torch.float64)
+    truth = (1 - label_smoothing) * nn.functional.one_hot(labels, 3) + label_smoothing / 3
+    path = []
     for epoch in range(epochs):
         probabilities = (x @ weights.T).softmax(1)
-        gradient = (probabilities - nn.functional.one_hot(labels, 3)).T @ x / len(x) + weight_decay * weights
+        gradient = (probabilities - truth).T @ x / len(x) + weight_decay * weights
+        gradient[:, :-1] += 2 * ridge / len(x) * weights[:, :-1]
         velocity = momentum * velocity + gradient
         progress = epoch / epochs
         rate = peak * (0.1 + 0.9 * progress / 0.25 if progress < 0.25 else (1 - progress) / 0.75)
         weights = weights - rate * (gradient + momentum * velocity)
-    return weights
+        path.append(weights)
+    return torch.stack(path)
+
+
+def regression():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    for parameter in model.parameters():
+        nn.init.zeros_(parameter)
+    return model
+
+
+def assert_weights(model, expected):
+    found = torch.cat([model[1].weight, model[1].bias[:, None]], 1).double()
+    assert expected.abs().max() > 0.01
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_the_weights_are_those_of_nesterovs_descent_along_one_cycle(momentum, weight_decay):
     images, labels = task(30)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
-    for parameter in model.parameters():
-        nn.init.zeros_(parameter)
     options = {"epochs": 7, "momentum": momentum, "weight_decay": weight_decay}
-    _, states = run(model, images, labels, learning_rate=0.02, batch_size=30, validation=0.0, **options)
-    expected = by_hand(images, labels, peak=0.02, **options)
-    found = torch.cat([model[1].weight, model[1].bias[:, None]], 1).double()
-    assert expected.abs().max() > 0.01
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    model, states = run(regression(), images, labels, learning_rate=0.02, batch_size=30, validation=0.0, **options)
+    assert_weights(model, by_hand(images, labels, peak=0.02, **options)[-1])
     rates = [row["learning_rate"] for row in states[-1]["history"]]
     assert rates == pytest.approx(
         [0.02 * share for share in (0.1, 0.1 + 0.9 * 4 / 7, *(4 * k / 21 for k in (5, 4, 3, 2, 1)))]
     )
+
+
+WHOLE = {"learning_rate": 0.02, "batch_size": 30, "validation": 0.0, "epochs": 7}
+
+
+def test_smoothing_spreads_a_share_of_the_target_over_all_classes():
+    images, labels = task(30)
+    model, _ = run(regression(), images, labels, label_smoothing=0.3, **WHOLE)
+    assert_weights(model, by_hand(images, labels, epochs=7, peak=0.02, label_smoothing=0.3)[-1])
+
+
+class Ridge(nn.Sequential):
+    """Softmax regression that asks for small weights, the more the fewer images there are."""
+
+    def penalty(self, count):
+        return 50 * self[1].weight.square().sum() / count
+
+
+def test_the_penalty_of_a_network_joins_its_loss_and_knows_the_number_of_images():
+    images, labels = task(30)
+    model, states = run(Ridge(*regression()), images, labels, **WHOLE)
+    path = by_hand(images, labels, epochs=7, peak=0.02, ridge=50)
+    assert_weights(model, path[-1])
+    plain = nn.functional.cross_entropy(
+        ((images.double() / 255 - 0.4) / 0.3).flatten(1) @ path[-2][:, :-1].T + path[-2][:, -1], labels
+    )
+    penalty = 50 * path[-2][:, :-1].square().sum() / 30
+    assert states[-1]["history"][-1]["loss"] == pytest.approx(float(plain + penalty), rel=1e-4)
+
+
+def test_the_network_ends_with_the_running_mean_of_its_weights():
+    images, labels = task(30)
+    model, _ = run(regression(), images, labels, average=0.6, **WHOLE)
+    share = 0.6 ** torch.arange(6, -1, -1, dtype=torch.float64)
+    path = by_hand(images, labels, epochs=7, peak=0.02)
+    assert_weights(model, (share.view(-1, 1, 1) * path).sum(0) / share.sum())
+
+
+def test_the_penalty_counts_the_images_that_are_learnt_from():
+    counts = []
+
+    class Counting(nn.Sequential):
+        def penalty(self, count):
+            counts.append(count)
+            return self[1].weight.sum() * 0
+
+    run(Counting(*regression()), *task(30), validation=0.2, epochs=1)
+    assert set(counts) == {24}
+
+
+def test_the_mean_that_validation_sees_is_corrected_for_its_number_of_updates():
+    shown = []
+
+    class Shown(nn.Sequential):
+        """Tells the largest weight in each evaluation; the weights stay where they are, so their mean is they."""
+
+        def forward(self, images):
+            if not self.training:
+                shown.append(float(self[1].weight.detach().abs().max()))
+            return super().forward(images)
+
+    model = Shown(nn.Flatten(), nn.Linear(64, 3))
+    largest = float(model[1].weight.detach().abs().max())
+    run(model, *task(30), learning_rate=1e-12, average=0.9)
+    assert shown == pytest.approx([largest] * 4, rel=1e-4)
+
+
+def test_validation_is_of_the_running_mean_and_training_goes_on_from_the_last_weights():
+    _, plain = run()
+    model, averaged = run(average=0.9)
+    for one, other in zip(plain, averaged, strict=True):
+        assert_equal_states(other["model"], one["model"])
+        assert [row["loss"] for row in other["history"]] == [row["loss"] for row in one["history"]]
+    held_out = torch.as_tensor(validation(task()[1].numpy(), 0.1, "validation"))
+    pixels = ((task()[0][held_out] / 255) - 0.4) / 0.3
+    right = (model.eval()(pixels).argmax(1) == task()[1][held_out]).double().mean()
+    assert averaged[-1]["history"][-1]["validation_accuracy"] == pytest.approx(float(right))
+    assert not torch.equal(model[0].weight, averaged[-1]["model"]["0.weight"])
+
+
+def test_bfloat16_computes_coarsely_and_keeps_its_weights_in_float32():
+    exact, _ = run(learning_rate=0.01, epochs=1)
+    coarse, states = run(learning_rate=0.01, epochs=1, precision="bfloat16")
+    for one, other in zip(exact.parameters(), coarse.parameters(), strict=True):
+        assert other.dtype == torch.float32
+        assert not torch.equal(one, other)
+        torch.testing.assert_close(one, other, rtol=0.1, atol=0.02)
+    assert states[0]["history"][0]["loss"] != pytest.approx(float("nan"))
+
+
+def test_both_precisions_learn_what_can_be_told_apart():
+    for precision in ("float32", "bfloat16"):
+        _, states = run(epochs=6, precision=precision)
+        assert states[-1]["history"][-1]["validation_accuracy"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -246,10 +357,12 @@ def test_the_peak_may_come_at_another_time():
 
 
 def test_a_loss_that_is_no_number_is_told_with_epoch_and_rate():
-    with pytest.raises(
-        ValueError, match=r"\Athe loss is (nan|inf) in epoch 1, learning rate [\d.e+]+; lower the rate\Z"
-    ):
+    told = r"the loss is (nan|inf) in epoch 1, batch (\d) of 6, at the learning rate ([\d.e+]+); lower the rate"
+    with pytest.raises(ValueError, match=rf"\A{told}\Z") as error:
         run(learning_rate=1e30)
+    _, batch, rate = re.search(told, str(error.value)).groups()
+    assert 2 <= int(batch) <= 4  # the first batch meets the first weights; all after the first bad one are bad too
+    assert float(rate) == pytest.approx(one_cycle((int(batch) - 1) / 24, 1e30), rel=0.01)
 
 
 def test_the_loss_and_the_accuracy_are_means_over_the_updates():

@@ -1,10 +1,12 @@
 """What a network answers does not depend on batches, and asking leaves it as it was."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 from torch import nn
 
-from pipeline.training.inference import logits
+from pipeline.training.inference import DRAWS, logits, probabilities
 
 MEAN, STD = torch.tensor([0.1, 0.5, 0.9]), torch.tensor([0.2, 0.3, 0.4])
 
@@ -56,3 +58,39 @@ def test_the_mode_is_put_back_after_an_error_too(model):
     with pytest.raises(RuntimeError):
         logits(model, torch.zeros((2, 3, 9, 9), dtype=torch.uint8), MEAN, STD)
     assert model.training
+
+
+def test_a_network_of_fixed_weights_believes_the_softmax_of_its_logits(model, images):
+    outputs = logits(model, images, MEAN, STD)
+    found = probabilities(model, images, MEAN, STD, outputs)
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found, outputs.double().softmax(1))
+
+
+class Coin(nn.Module):
+    """Answers class 0 or class 1, as its one weight is drawn, and tells each draw."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.drawn = nn.Parameter(torch.zeros(1)), []
+
+    def forward(self, images):
+        return torch.stack([self.weight * 20, self.weight * -20], 1).expand(len(images), 2)
+
+    @contextmanager
+    def draw(self, generator):
+        with torch.no_grad():
+            self.weight.copy_(torch.randn(1, generator=generator))
+        self.drawn.append(self.weight.item())
+        yield
+
+
+def test_a_network_with_a_posterior_believes_the_mean_over_draws_of_its_softmax(images):
+    coin = Coin()
+    found = probabilities(coin, images, MEAN, STD, torch.zeros((23, 2)), batch_size=10)
+    assert len(set(coin.drawn)) == DRAWS
+    draws = torch.tensor(coin.drawn, dtype=torch.float64)
+    expected = torch.stack([40 * draws, -40 * draws], 1).sigmoid().mean(0)
+    torch.testing.assert_close(found, expected.expand(23, 2), rtol=1e-4, atol=1e-6)
+    assert 0.2 < expected[0] < 0.8
+    assert torch.equal(probabilities(Coin(), images, MEAN, STD, torch.zeros((23, 2)), batch_size=10), found)

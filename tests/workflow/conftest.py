@@ -158,6 +158,12 @@ def new_study(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def study_in():
+    """Make a copy of the project for a study that has not run yet: its folder, its config -> Study."""
+    return _new
+
+
+@pytest.fixture(scope="session")
 def built(tmp_path_factory):
     """The toy study, finished; made once for all workers. Not to be changed: tests copy it."""
     return _shared(tmp_path_factory, "toy.yaml")

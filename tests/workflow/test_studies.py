@@ -66,6 +66,7 @@ def test_data_sets_times_models_times_seeds_are_cut_by_what_a_model_names(study)
         "download": 2,
         "train": 6,
         "predict": 6,
+        "tally": 6,
         "attribute": 6 * 5 + 4 * 2 * 2,
         "evaluate": 6 * 5,
         "retrain_undegraded": 4,

@@ -24,21 +24,21 @@ def test_every_file_that_the_plan_lists_is_there_after_one_run(built):
 
     targets = plan.targets(study)
 
-    assert len(targets) == 1 + 2 + 2 + 9 + 5 + 1 + 4 + 6 + 1 + 3 * 4 + 2 * 3 + 1
+    assert len(targets) == 1 + 2 + 1 + 2 + 9 + 5 + 1 + 4 + 7 + 1 + 3 * 4 + 2 * 3 + 1
     assert [path for path in targets if not (built.folder / path).is_file()] == []
 
 
 def test_the_first_run_starts_each_job_once(built):
     said = (built.folder / "finished").read_text()
 
-    assert len(re.findall(r"^Finished jobid: ", said, flags=re.MULTILINE)) == 31  # with the job of rule all
-    assert "31 of 31 steps (100%) done" in said
+    assert len(re.findall(r"^Finished jobid: ", said, flags=re.MULTILINE)) == 32  # with the job of rule all
+    assert "32 of 32 steps (100%) done" in said
 
 
 def test_no_job_warns_of_anything(built):
     logs = sorted((built.folder / "logs").rglob("*.log"))
 
-    assert len(logs) == 30
+    assert len(logs) == 31
     assert max(len(log.read_text().splitlines()) for log in logs) < 10
     loud = {str(log): log.read_text() for log in logs if re.search("warning|error", log.read_text(), re.IGNORECASE)}
     assert loud == {}

@@ -20,7 +20,7 @@ rule summarise:
         code=code("summarise"),
     shell:
         "python -m pipeline.summarise --results {params.results:q} --accuracy {output.accuracy_frame}"
-        " --scores {output.scores_frame} --curves {output.curves_frame} --retraining {output.retraining_frame}"
+        " --coverage {output.coverage_frame} --scores {output.scores_frame} --curves {output.curves_frame} --retraining {output.retraining_frame}"
         " --left-out {output.left_out_frame} --summary {output.summary} {params.settings} 2> {log}"
 
 

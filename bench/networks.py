@@ -1,0 +1,47 @@
+"""Accuracy, size and training time of the networks of finished studies, in one table.
+
+The accuracies are those of the studies' table of networks; the minutes are the wall time of the training jobs as
+Snakemake's benchmarks have it, the median over seeds.
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from pipeline import frames, plan
+from pipeline.config import complete
+from pipeline.rendering import _tables
+from pipeline.rendering.networks import networks
+
+
+def main() -> None:
+    """Write the table where the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("studies", type=Path, nargs="+", help="config files of finished studies")
+    parser.add_argument("--note", default="", help="a sentence on how and where they were run")
+    parser.add_argument("--markdown", type=Path, required=True, help="file to write")
+    given = parser.parse_args()
+    parts = [section(complete(yaml.safe_load(path.read_text(encoding="utf-8")))) for path in given.studies]
+    given.markdown.write_text("\n".join(["# Networks\n", *parts, given.note]).strip() + "\n", encoding="utf-8")
+
+
+def section(config: Mapping[str, Any]) -> str:
+    """Return a study's title and its networks, with the minutes that their training took."""
+    frame = frames.read(plan.path("accuracy_frame", config, {}))
+    minutes = [f"{pd.Series(wall(config, d, m)).median() / 60:.1f}" for d, m in plan.pairs(config)]
+    return f"## {config['title']}\n\n{_tables.markdown(networks(frame).assign(minutes=minutes))}"
+
+
+def wall(config: Mapping[str, Any], dataset: str, model: str) -> list[float]:
+    """Return the seconds of each training of a network."""
+    runs = [run for run in plan.runs(config) if (run["dataset"], run["model"]) == (dataset, model)]
+    paths = [Path(plan.beside("weights", "benchmarks").format(**run)) for run in runs]
+    return [float(pd.read_csv(path, sep="\t")["s"].iloc[0]) for path in paths]
+
+
+if __name__ == "__main__":
+    main()
