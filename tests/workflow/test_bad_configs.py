@@ -41,7 +41,7 @@ IN_PROCESS = {
     ),
     "a wrong type": (("metrics", "deletion", "steps"), "four", r"metrics\.deletion\.steps: .*whole number.*'four'"),
     "too large a fraction": (("retraining", "fractions"), [0.5, 1.5], r"retraining\.fractions\.1: .*1\.5.*below 1"),
-    "no methods": (("methods",), {}, r"config, methods: .*at least one entry"),
+    "no networks": (("models",), {}, r"config, models: .*at least one entry"),
     "no base": (("methods", "smoothgrad"), {"use": "smoothgrad"}, r"methods\.smoothgrad: .*needs 'base'.*add base:"),
 }
 

@@ -66,7 +66,7 @@ CODE = {
         SCORES | RETRAINED | {"retrain_undegraded"} | TOLD,
     ),
     "training": (("pipeline/training/fit.py", "peak * (0.1 + 0.9 *", "peak * (0.2 + 0.8 *"), ALL - {"download"}),
-    "the network": (("pipeline/models/simple_cnn.py", "1024), nn.ReLU", "1024), nn.Tanh"), ALL - {"download"}),
+    "the network": (("pipeline/models/_blocks.py", "1024), nn.ReLU", "1024), nn.Tanh"), ALL - {"download"}),
     "the data set": (("pipeline/data/digits.py", "np.rint(levels * 255", "np.rint(levels * 254"), ALL),
     "a statistic": (("pipeline/statistics/intervals.py", "+ z**2 / 4)", "+ z**2 / 5)"), {"tally"} | TOLD),
     "a figure": (("pipeline/rendering/scores_dots.py", "ACROSS = 4", "ACROSS = 3"), {"draw scores_dots", "page"}),
