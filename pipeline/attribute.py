@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline import cli, loaded, machine, plugins, provenance, signatures, store
+from pipeline import cli, loaded, machine, plugins, provenance, references, signatures, store
 from pipeline.data._pixels import normalise
 from pipeline.models._guard import fault
 from pipeline.models._target import last_map
@@ -29,6 +29,7 @@ def main(
     split: str,
     target: str | int,
     explain: int = 0,
+    precision: str = "float32",
     batch_size: int = 256,
     gpu: int = 0,
     threads: int = 1,
@@ -45,34 +46,48 @@ def main(
         split: train, test, or explain (the test images that the metrics use).
         target: the class explained: predicted, label, a class name or its index.
         explain: number of images of the split explain.
+        precision: in which the network computes, float32 or bfloat16; its weights and the maps stay in float32.
         batch_size: images of one call of the method.
         gpu: 1 to run on a GPU, 0 on the CPU.
         threads: CPU threads.
     """
     device = machine.prepare(threads, gpu)
-    settings = {"model": model, "method": method, "split": split, "target": target}
-    if split == "explain":
-        settings["explain"] = explain
-    made_by = provenance.made(
-        "attribute", settings, {"data": data, "weights": weights, "predictions": predictions}, device.type
-    )
+    settings = {"model": model, "method": method, "split": split, "target": target, "precision": precision}
+    settings |= {"explain": explain} if split == "explain" else {}
+    inputs = {"data": data, "weights": weights, "predictions": predictions}
+    made_by = provenance.made("attribute", settings, inputs, device.type, precision)
 
     dataset = loaded.data(data, device, model)
     network = loaded.trained(model, weights, dataset)
     ids = torch.from_numpy(dataset.places(split, explain))
-    probe = normalise(dataset.images[ids[:PROBE].to(device)], dataset.mean, dataset.std)
-    reason = fault(network, probe, len(dataset.classes))
-    layer = None if reason else loaded.target_layer(method, model) or last_map(network, probe)
-    if reason := reason or plugins.refusal(method, layer, network, probe):
+    given, reason = _given(method, model, network, dataset, ids)
+    if reason:
         logging.warning("skipped: %s", reason)
         store.skip(maps, made_by, reason)
         return
 
     targets = loaded.targets(target, predictions, dataset)
-    explain_batch = partial(_explain, method, network, layer, dataset, targets)
+    explain_batch = partial(_explain, method, network, given, precision, dataset, targets)
     draft = store.begin(maps, made_by, len(ids), store.block_length(*dataset.images.shape[2:]))
     _fill(draft, ids, targets.cpu(), batch_size, explain_batch)
     store.publish(draft, parts=list(signatures.parts(method)))
+
+
+def _given(
+    method: dict[str, Any], model: dict[str, Any], network: nn.Module, dataset: loaded.Data, ids: Tensor
+) -> tuple[dict[str, Any], str | None]:
+    """Return what the method is given for every batch alike, and why it cannot explain this network, or None."""
+    probe = normalise(dataset.images[ids[:PROBE].to(dataset.images.device)], dataset.mean, dataset.std)
+    if reason := fault(network, probe, len(dataset.classes)):
+        return {}, reason
+    layer = loaded.target_layer(method, model) or last_map(network, probe)
+    given: dict[str, Any] = {"layer": layer}
+    if signatures.asks("attribution", method, "references"):
+        places = references.eligible(dataset, ids)
+        if not len(places):
+            return {}, "no image is left to compare with: there are no training images, and all others are explained"
+        given["references"] = partial(references.draw, dataset, places)
+    return given, plugins.refusal(method, layer, network, probe)
 
 
 def _fill(
@@ -89,14 +104,22 @@ def _fill(
 
 
 def _explain(
-    method: dict[str, Any], network: nn.Module, layer: str | None, dataset: loaded.Data, targets: Tensor, ids: Tensor
+    method: dict[str, Any],
+    network: nn.Module,
+    given: dict[str, Any],
+    precision: str,
+    dataset: loaded.Data,
+    targets: Tensor,
+    ids: Tensor,
 ) -> Maps:
     """Return the maps of one batch by name, float32 on the CPU. The generator starts anew for every batch."""
     places = ids.to(dataset.images.device)
-    given = {"ids": ids, "labels": dataset.labels[places], "mean": dataset.mean, "std": dataset.std, "layer": layer}
+    given = given | {"ids": ids, "labels": dataset.labels[places], "mean": dataset.mean, "std": dataset.std}
     attribute = plugins.bind("attribution", method, generator=seeded("attribute"), **given)
     images = normalise(dataset.images[places], dataset.mean, dataset.std)
-    maps = attribute(network, images, targets[places])
+    images = images.contiguous(memory_format=torch.channels_last)  # as the network's weights lie
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        maps = attribute(network, images, targets[places])
     parts = maps if isinstance(maps, dict) else {"maps": maps}
     return {name: part.float().cpu() for name, part in parts.items()}
 

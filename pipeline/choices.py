@@ -64,6 +64,7 @@ def _attribute(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any
     return {
         "model": network(config["models"][w["model"]]),
         "method": plugin("attribution", config["methods"][w["method"]]),
+        "precision": config["methods"][w["method"]].get("precision", "float32"),
         **chosen,
     }
 

@@ -33,7 +33,11 @@ DEFAULTS = {
     "differences": {},
     "retraining": None,
 }
-REDUCTIONS = ("abs_max", "abs_sum", "sum", "positive_sum")
+# What the keys of a method's entry that the steps read may be; a method inside another states none of them.
+READ = {
+    "reduce": ("reduction", ("abs_max", "abs_sum", "sum", "positive_sum")),
+    "precision": ("precision", ("float32", "bfloat16")),
+}
 RESERVED = ("ids", "targets", "labels", "image")  # arrays of a gallery, beside one for each method
 
 
@@ -76,15 +80,15 @@ def check_entry(where: str, layer: str, entry: Mapping[str, Any]) -> None:
     if use not in names(layer):
         raise ValueError(f"config, {where}.use: {_no_such('plug-in', use, names(layer))}")
     stated = {key: value for key, value in entry.items() if key != "use" and key not in COMMON.get(layer, ())}
-    if "reduce" in entry and entry["reduce"] not in REDUCTIONS:
-        raise ValueError(f"config, {where}.reduce: {_no_such('reduction', entry['reduce'], REDUCTIONS)}")
+    for key, (what, choices) in READ.items():
+        _check_choices(f"{where}.{key}", [entry[key]] if key in entry else [], choices, what)
     _check_parameters(where, layer, use, stated)
     if (layer, use) == ("models", "custom"):
         outside.check_custom(where, entry["entry"])
     if "base" in entry:
         check_entry(f"{where}.base", layer, entry["base"])
-        if "reduce" in entry["base"]:
-            raise ValueError(f"config, {where}.base: its channels stay as they are; say reduce: in {where} instead")
+        for key in READ.keys() & entry["base"].keys():
+            raise ValueError(f"config, {where}.base: it goes as the method around it; say {key}: in {where} instead")
 
 
 def _check_form(config: Mapping[str, Any]) -> None:

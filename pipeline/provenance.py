@@ -51,10 +51,14 @@ def record(step: str, settings: Mapping[str, Any], inputs: Mapping[str, str | Pa
 
 
 def made(
-    step: str, settings: Mapping[str, Any], inputs: Mapping[str, str | Path], device: str = "cpu"
+    step: str,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, str | Path],
+    device: str = "cpu",
+    precision: str = "float32",
 ) -> dict[str, Any]:
     """Return the record of a result with the environment that it is made in: what the result itself carries."""
-    return record(step, settings, inputs) | {"environment": environment(device)}
+    return record(step, settings, inputs) | {"environment": environment(device, precision)}
 
 
 def environment(device: str = "cpu", precision: str = "float32") -> dict[str, str]:

@@ -19,14 +19,14 @@ GIVEN = {
     "data": {"root"},
     "models": {"channels", "classes", "size"},
     "training": {"seed", "resume", "mean", "std"},
-    "attribution": {"generator", "ids", "labels", "masks", "mean", "std", "attribute"},
+    "attribution": {"generator", "ids", "labels", "masks", "mean", "std", "references", "attribute"},
     "evaluation": {"generator", "ids", "labels", "masks", "mean", "std", "attribute", "maps", "ranks", "fills"},
 }
 # Keys of an entry that the steps read, beside those that the plug-in's signature names.
 COMMON = {
     "data": {"explain", "holdout", "target"},
     "models": {"datasets", "normalise", "training", "weights"},
-    "attribution": {"reduce"},
+    "attribution": {"precision", "reduce"},
 }
 
 
@@ -48,6 +48,12 @@ def parameters(layer: str, name: str) -> dict[str, Parameter]:
     pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     stated = ((a, default) for a, default in pairs if a.arg not in GIVEN.get(layer, ()))
     return {a.arg: Parameter(_annotation(a.annotation), default is None) for a, default in stated}
+
+
+def asks(layer: str, entry: Mapping[str, Any], key: str) -> bool:
+    """Say whether the function of ``entry``, or that of its base, takes ``key``."""
+    taken = key in (argument.arg for argument in _function(layer, entry["use"], entry["use"]).args.kwonlyargs)
+    return taken or ("base" in entry and asks(layer, entry["base"], key))
 
 
 def constant(layer: str, name: str, key: str) -> Any:

@@ -228,7 +228,7 @@ def test_the_config_may_overrule_the_papers_reduction():
     assert choices.reductions({**smooth, "reduce": "abs_sum"}) == all_alike
     for name in signatures.names("attribution"):
         base = {"base": {"use": "gradient"}} if "base" in signatures.parameters("attribution", name) else {}
-        assert set(choices.reductions({"use": name, **base}).values()) <= set(form.REDUCTIONS)
+        assert set(choices.reductions({"use": name, **base}).values()) <= set(form.READ["reduce"][1])
 
 
 def test_no_two_maps_have_the_same_label():
@@ -272,6 +272,7 @@ def test_settings_are_what_the_config_says():
         "method": {"use": "gradient"},
         "split": "explain",
         "target": "label",
+        "precision": "float32",
         "explain": 9,
     }
     train = choices.settings("attribute", small(), {"dataset": "b", "model": "n", "split": "train", "method": "cam"})

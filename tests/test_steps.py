@@ -131,6 +131,17 @@ def test_a_class_is_explained_by_its_name_and_by_its_index(study, run_job, tmp_p
     assert found.tolist() == [3] * 24
 
 
+def test_bfloat16_gives_nearly_the_maps_of_float32_and_says_so(finished, run_job, tmp_path):
+    maps = tmp_path / "maps.zarr" / "zarr.json"
+    run_job("attribute", finished, {**SMOOTH, "method": "gradient"}, maps=str(maps), precision="bfloat16")
+    (coarse,), (exact,) = store.read(maps, "maps"), store.read(plan.path("maps", finished, {**SMOOTH, "method": "gradient"}), "maps")
+    assert coarse.dtype == exact.dtype
+    assert not np.array_equal(coarse, exact)
+    assert np.corrcoef(coarse.ravel(), exact.ravel())[0, 1] > 0.95
+    made_by = store.attributes(maps)["provenance"]
+    assert (made_by["settings"]["precision"], made_by["environment"]["precision"]) == ("bfloat16", "bfloat16")
+
+
 def test_maps_of_a_class_by_name_are_not_taken_over_once_the_classes_are_renamed(study, run_job, tmp_path):
     rewritten(study, NAMES)
     targets(study, run_job, tmp_path, "three")

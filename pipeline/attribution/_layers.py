@@ -1,4 +1,9 @@
-"""What a layer inside the network gives, the gradient there, and the way back to the image's size."""
+"""What a layer inside the network gives, the gradient there, and the way back to the image's size.
+
+The methods that look at one layer (FAMILY "cam") share a decision: a map is what the paper's formula gives at the
+layer's size, enlarged as the last step. Where the formula ends in a ReLU it is kept, before the enlargement; where it
+does not, the map stays signed, whatever the authors' programs cut off for the eye.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +67,18 @@ def only(outputs: list[Tensor], layer: str) -> Tensor:
     if len(outputs) != 1:
         raise ValueError(f"layer {layer!r} gives {len(outputs)} tensors in one forward, where exactly one is due")
     return outputs[0]
+
+
+@torch.no_grad()
+def layer_output(model: nn.Module, images: Tensor, layer: str) -> Tensor:
+    """Return the output of ``layer`` in one forward, detached.
+
+    Raises:
+        ValueError: if there is no such layer, or it does not give exactly one tensor.
+    """
+    with recorded(model, layer) as outputs:
+        model(images)
+    return only(outputs, layer)
 
 
 def layer_gradient(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> tuple[Tensor, Tensor]:

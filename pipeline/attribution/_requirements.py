@@ -5,11 +5,16 @@ is accepted. ``images`` is a probe batch (N, C, H, W), normalised; ``layer`` is 
 method would look at, or None where the network states none.
 """
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 
+from pipeline.attribution._biases import decompose
 from pipeline.attribution._layers import find, last_linear, recorded
+from pipeline.attribution._rectifiers import find_rectifiers
 from pipeline.models._guard import RULES_OUT, findings
+from pipeline.models._watch import watched
 
 
 def own_activations(model: nn.Module, images: Tensor, layer: str | None) -> str | None:
@@ -19,6 +24,29 @@ def own_activations(model: nn.Module, images: Tensor, layer: str | None) -> str 
     """
     found = (each for each in findings(model, images) if RULES_OUT[each.kind] == own_activations.__name__)
     return next(map(str, found), None)
+
+
+def rectifiers(model: nn.Module, images: Tensor, layer: str | None) -> str | None:
+    """Refuse unless some activation rectifies, all are of known classes and no rectifier works in place.
+
+    For methods that have rectifiers pass gradients back by another rule: where none is met they are the plain gradient.
+    """
+    found, modules = find_rectifiers(model), dict(model.named_modules())
+    if name := next((name for name, module in found.items() if getattr(module, "inplace", False)), None):
+        return f"the activation {name!r} works in place"
+    ran = watched(model, images[:1], judge=True).own
+    if name := next((name for name in sorted(ran) if not _known(modules[name])), None):
+        return f"the activation {name!r} is a {type(modules[name]).__name__}, which is none of torch's own"
+    return None if ran & found.keys() else "the network has no rectifier, such as ReLU"
+
+
+def _known(activation: nn.Module) -> bool:
+    return any(each.__module__ == "torch.nn.modules.activation" for each in type(activation).__mro__)
+
+
+def posterior_draws(model: nn.Module, images: Tensor, layer: str | None) -> str | None:
+    """Refuse unless the network's weights can be drawn from a posterior (see pipeline/models/__init__.py)."""
+    return None if callable(getattr(model, "draw", None)) else "the network has no posterior to draw its weights from"
 
 
 def target_layer(model: nn.Module, images: Tensor, layer: str | None) -> str | None:
@@ -56,6 +84,24 @@ def global_average_pooling(model: nn.Module, images: Tensor, layer: str | None) 
     if gap <= torch.finfo(logits.dtype).eps ** 0.5 * logits.abs().max():
         return None
     return f"the logits differ by {gap:.2g} from the last linear layer of the spatial mean of layer {layer!r}"
+
+
+def piecewise_linear(model: nn.Module, images: Tensor, layer: str | None) -> str | None:
+    """Refuse unless the predicted class's logit is what the image and the layers' constants add up to.
+
+    Checked by number, not by structure: what multiplies two signals, such as a gate, or bends smoothly leaves a gap.
+    The bound is the square root of the machine precision, relative to the largest logit. A network in half precision
+    is tried in single precision: in its own, rounding errors are as large as a gate's gap.
+    """
+    if torch.finfo(images.dtype).bits < 32:
+        model, images = deepcopy(model).float(), images.float()
+    with torch.no_grad():
+        logits = model(images)
+    found, shares = decompose(model, images, logits.argmax(1), lambda addends: addends.sum((1, 2, 3)))
+    gap = (torch.stack([share.total for share in shares]).sum(0) - found).abs().max()
+    if gap <= torch.finfo(logits.dtype).eps ** 0.5 * logits.abs().max():
+        return None
+    return f"the network is not piecewise linear: its logits differ by {gap:.2g} from what image and biases add up to"
 
 
 def _observe(model: nn.Module, images: Tensor, layer: str) -> tuple[Tensor, list[Tensor]]:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from pipeline.attribution._blur import gaussian_blur
 from pipeline.attribution.random_map import random_map
 from pipeline.bounds import Above
 
@@ -42,14 +42,4 @@ def blurred_random_map(
         (N, 1, H, W), between 0 and 1.
     """
     wide = images.to(torch.promote_types(images.dtype, torch.float32))
-    return _blur(random_map(model, wide, targets, ids=ids, seed=seed), sigma).to(images.dtype)
-
-
-def _blur(maps: Tensor, sigma: float) -> Tensor:
-    """Convolve (N, 1, H, W) with a Gaussian cut off at four sigma; beyond the border the border's values go on."""
-    reach = int(4 * sigma + 0.5)
-    offsets = torch.arange(-reach, reach + 1, dtype=maps.dtype, device=maps.device)
-    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    padded = functional.pad(maps, (reach, reach, reach, reach), mode="replicate")
-    return functional.conv2d(functional.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
+    return gaussian_blur(random_map(model, wide, targets, ids=ids, seed=seed), sigma).to(images.dtype)

@@ -1,4 +1,4 @@
-"""Class Activation Mapping.
+"""Class Activation Mapping: the layer's channels, weighed by the classifier that follows their pooling.
 
 Zhou, Khosla, Lapedriza, Oliva & Torralba, "Learning Deep Features for Discriminative Localization", CVPR 2016
 (arXiv:1512.04150), equation 2.
@@ -7,7 +7,7 @@ Zhou, Khosla, Lapedriza, Oliva & Torralba, "Learning Deep Features for Discrimin
 import torch
 from torch import Tensor, nn
 
-from pipeline.attribution._layers import last_linear, only, recorded, to_image_size
+from pipeline.attribution._layers import last_linear, layer_output, to_image_size
 
 LABEL = "CAM"
 FAMILY = "cam"
@@ -35,7 +35,5 @@ def cam(model: nn.Module, images: Tensor, targets: Tensor, *, layer: str = "auto
     Raises:
         ValueError: if the layer is "auto" or unknown, does not give exactly one tensor, or no linear layer exists.
     """
-    with recorded(model, layer) as outputs:
-        model(images)
-    features, weights = only(outputs, layer), last_linear(model).weight[targets]
+    features, weights = layer_output(model, images, layer), last_linear(model).weight[targets]
     return to_image_size(torch.einsum("nc,nchw->nhw", weights, features)[:, None], images)

@@ -1,4 +1,4 @@
-"""Grad-CAM.
+"""Grad-CAM: the layer's channels, each weighed by its mean gradient.
 
 Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017
 (arXiv:1610.02391), equations 1 and 2.

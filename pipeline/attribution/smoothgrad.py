@@ -6,12 +6,13 @@ et al., "A Benchmark for Interpretability Methods in Deep Neural Networks", Neur
 write it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
+from pipeline.attribution._moments import moments
 from pipeline.bounds import AtLeast
 
 LABEL = "SmoothGrad"
@@ -37,7 +38,7 @@ def smoothgrad(
 ) -> dict[str, Tensor]:
     """Take mean, mean square and variance of the maps of ``base`` over noisy copies of each image.
 
-    The variance is the population's (divided by ``samples``), updated copy by copy (Welford), never negative.
+    The variance is the population's (divided by ``samples``). One copy of the images is in memory at a time.
 
     Args:
         model: classifier in eval mode, (N, C, H, W) -> (N, K) logits.
@@ -52,15 +53,13 @@ def smoothgrad(
         "mean": maps of the shape and unit that ``base`` gives. "square", "variance": that unit squared.
     """
     spread = noise * (images.amax((1, 2, 3), keepdim=True) - images.amin((1, 2, 3), keepdim=True))
-    # half-precision maps are gathered in single precision: the last of many samples would round away
-    wide = torch.promote_types(images.dtype, torch.float32)
-    mean = deviation = torch.zeros((), dtype=wide, device=images.device)
-    for sample in range(samples):
-        # drawn in single precision whatever the images are, so that every precision sees the same noise
-        jitter = torch.randn(images.shape[1:], generator=generator, dtype=torch.float32).to(images)
-        change = base(model, images + spread * jitter, targets).to(wide) - mean
-        mean = mean + change / (sample + 1)
-        deviation = deviation + change**2 * sample / (sample + 1)  # sum of squared distances from the mean so far
-    variance = deviation / samples
+    noisy = (images + spread * jitter for jitter in _draws(images, generator, samples))
+    mean, variance = moments((base(model, each, targets) for each in noisy), images.dtype)
     maps = {"mean": mean, "square": mean**2 + variance, "variance": variance}
     return {part: values.to(images.dtype) for part, values in maps.items()}
+
+
+def _draws(images: Tensor, generator: torch.Generator, samples: int) -> Iterator[Tensor]:
+    """Yield standard normal (C, H, W), drawn in single precision, so that every precision sees the same noise."""
+    for _ in range(samples):
+        yield torch.randn(images.shape[1:], generator=generator, dtype=torch.float32).to(images)

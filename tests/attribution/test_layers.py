@@ -9,7 +9,7 @@ import torch
 from skimage.transform import resize
 from torch import nn
 
-from pipeline.attribution._layers import find, last_linear, layer_gradient, only, recorded, to_image_size
+from pipeline.attribution._layers import find, last_linear, layer_gradient, layer_output, only, recorded, to_image_size
 
 
 class Stopped(torch.autograd.Function):
@@ -100,6 +100,17 @@ def test_auto_is_no_layer(pooled):
 def test_a_layer_that_does_not_run_exactly_once_is_refused(count, images):
     with pytest.raises(ValueError, match=f"'relu' gives {count} tensors"):
         only([images] * count, "relu")
+
+
+def test_the_output_of_a_layer_takes_one_forward_and_no_graph(counted, strided, images):
+    model = counted(strided)
+    found = layer_output(model, images.requires_grad_(), "model.3")
+    assert torch.equal(found, strided[:4](images))
+    assert not found.requires_grad
+    assert model.batches == [4]
+    assert not strided[3]._forward_hooks
+    with pytest.raises(ValueError, match="still 'auto'"):
+        layer_output(strided, images, "auto")
 
 
 def test_gradient_at_a_layer_is_that_of_the_rest_of_the_network(strided, images, targets):

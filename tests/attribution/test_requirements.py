@@ -1,10 +1,20 @@
 """Which networks a method refuses, and what it says."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
 
-from pipeline.attribution._requirements import global_average_pooling, target_layer
+from pipeline.attribution._requirements import (
+    global_average_pooling,
+    own_activations,
+    piecewise_linear,
+    posterior_draws,
+    rectifiers,
+    target_layer,
+)
+from pipeline.models.bayesian_mlp import bayesian_mlp
 
 
 class Pair(nn.Module):
@@ -42,6 +52,43 @@ AVERAGE = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
 @pytest.mark.parametrize("pool", [AVERAGE, [*AVERAGE, nn.Dropout()], [nn.AvgPool2d((6, 8)), nn.Flatten()]])
 def test_a_network_with_global_average_pooling_is_accepted(require, dtype, pool, images):
     assert require(pooling(pool).to(dtype), images.to(dtype), "3") is None
+
+
+class Cut(nn.Module):
+    def forward(self, features):
+        return features.relu()
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.ReLU6(), nn.SiLU(), nn.LeakyReLU(), nn.PReLU()])
+def test_rectifiers_are_accepted_beside_other_activations(activation, images):
+    assert rectifiers(nn.Sequential(activation, nn.Tanh()).double(), images, None) is None
+
+
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [
+        ([nn.Conv2d(3, 2, 1), nn.Tanh(), nn.Sigmoid()], "the network has no rectifier, such as ReLU"),
+        ([nn.Conv2d(3, 2, 1)], "the network has no rectifier, such as ReLU"),
+        ([nn.ReLU(), nn.Identity(), nn.ReLU(inplace=True)], "the activation '2' works in place"),
+        ([nn.ReLU(), nn.Sequential(Cut())], "the activation '1.0' is a Cut, which is none of torch's own"),
+    ],
+)
+def test_a_network_whose_rectifiers_cannot_all_be_met_is_refused(layers, reason, images):
+    assert rectifiers(nn.Sequential(*layers).double(), images, None) == reason
+
+
+def test_a_rectifier_that_does_not_run_does_not_count(images):
+    model = Shared().double()
+    assert "relu" in str(own_activations(model, images, None))
+    model.relu = nn.Tanh()
+    assert rectifiers(model, images, None) == "the network has no rectifier, such as ReLU"
+
+
+def test_a_network_without_a_posterior_is_refused(images):
+    shape = {"channels": 3, "classes": 2, "size": (6, 8)}
+    assert posterior_draws(bayesian_mlp(**shape), images, None) is None
+    reason = "the network has no posterior to draw its weights from"
+    assert posterior_draws(nn.Sequential(nn.Flatten()), images, None) == reason
 
 
 @pytest.mark.parametrize("require", [target_layer, global_average_pooling])
@@ -118,3 +165,74 @@ def test_asking_builds_no_graph_and_leaves_no_hook(pooled, images):
     assert not any(module._forward_hooks for module in pooled.modules())
     assert all(parameter.grad is None and parameter.requires_grad for parameter in pooled.parameters())
     assert not images.requires_grad
+
+
+class Gate(nn.Module):
+    """Weighs the channels by the sigmoid of their means."""
+
+    def forward(self, features):
+        return features * features.mean((2, 3), keepdim=True).sigmoid()
+
+
+def bent(*layers, dtype=torch.float64):
+    torch.manual_seed(0)
+    ends = [nn.Conv2d(3, 4, 3, padding=1), *layers, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(48, 5)]
+    return nn.Sequential(*ends).to(dtype).eval()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layer", [nn.ReLU(), nn.LeakyReLU(), nn.ReLU6(), nn.BatchNorm2d(4), nn.Dropout()])
+def test_piecewise_linear_networks_are_accepted(layer, dtype, images):
+    assert piecewise_linear(bent(layer, dtype=dtype), images.to(dtype), None) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layer", [Gate(), nn.Tanh(), nn.SiLU(), nn.Softplus(), nn.GroupNorm(1, 4), nn.LayerNorm(8)])
+def test_gates_smooth_activations_and_norms_by_the_image_are_refused_with_the_gap(layer, dtype, images):
+    reason = piecewise_linear(bent(layer, dtype=dtype), images.to(dtype), None)
+    assert re.fullmatch(r"the network is not piecewise linear: its logits differ by \S+ from .+", reason)
+
+
+def test_the_gap_is_the_largest_difference_between_logits_and_their_parts():
+    """The logits are exp(s) and 0, s being the image's sum; the only part of the former is s * exp(s)."""
+
+    class Exponential(nn.Module):
+        def forward(self, images):
+            raised = images.sum((1, 2, 3)).exp()
+            return torch.stack([raised, torch.zeros_like(raised)], 1)
+
+    images = torch.tensor([0.0, 3.0], dtype=torch.float64).view(2, 1, 1, 1)
+    assert "differ by 40 " in piecewise_linear(Exponential(), images, None)  # 2 * exp(3), of the second image
+
+
+def test_a_batch_norm_that_goes_by_the_batch_is_refused(images):
+    assert piecewise_linear(bent(nn.BatchNorm2d(4, track_running_stats=False)), images, None) is not None
+
+
+def test_a_network_of_zeros_is_piecewise_linear_and_one_that_gives_nan_is_not(images):
+    model = bent(nn.ReLU())
+    for parameter in model.parameters():
+        parameter.data.zero_()
+    assert piecewise_linear(model, images, None) is None
+    nn.init.constant_(model[-1].bias, float("nan"))
+    assert "differ by nan" in piecewise_linear(model, images, None)
+
+
+def test_layers_whose_outputs_do_not_begin_with_the_images_are_no_error(images):
+    class Stacked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 5)
+
+        def forward(self, images):
+            return self.linear(torch.stack([images.mean((2, 3)), images.amax((2, 3))])).sum(0)
+
+    assert "differ by" in piecewise_linear(Stacked().double(), images[:3], None)
+
+
+def test_asking_for_the_sum_leaves_the_network_as_it_is(images):
+    model = bent(nn.ReLU(), dtype=torch.bfloat16)
+    piecewise_linear(model, images.bfloat16(), None)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    assert not any(module._forward_hooks for module in model.modules())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())

@@ -122,10 +122,11 @@ def test_images_of_one_colour_get_no_noise(targets):
 
 
 @pytest.mark.parametrize("samples", [1, 6])
-def test_evaluates_and_draws_as_often_as_there_are_samples(samples, counted, strided, images, targets):
+def test_evaluates_and_draws_as_often_as_there_are_samples(samples, counted, backwards, strided, images, targets):
     model, generator, other = counted(strided), seeded(0), seeded(0)
+    back = backwards(strided[0])
     smoothgrad(model, images, targets, base=gradient, generator=generator, samples=samples)
-    assert model.batches == [4] * samples
+    assert model.batches == back == [4] * samples
     for _ in range(samples):
         torch.randn(3, 6, 8, generator=other)
     assert torch.equal(generator.get_state(), other.get_state())

@@ -37,7 +37,7 @@ IN_PROCESS = {
     "an unknown parameter": (
         ("methods", "integrated_gradients", "step"),
         4,
-        r"methods\.integrated_gradients: .*takes no 'step'; it takes baseline, steps",
+        r"methods\.integrated_gradients: .*takes no 'step'; it takes baseline, blur, steps",
     ),
     "a wrong type": (("metrics", "deletion", "steps"), "four", r"metrics\.deletion\.steps: .*whole number.*'four'"),
     "too large a fraction": (("retraining", "fractions"), [0.5, 1.5], r"retraining\.fractions\.1: .*1\.5.*below 1"),
