@@ -1,10 +1,13 @@
-"""Step: put tables and pictures of a study into the README and the docs, so that no number there is typed by hand."""
+"""Step: put tables and pictures of a study, and what the source says, into the README and the docs.
+
+So that no number there is typed by hand.
+"""
 
 import re
 import shutil
 from pathlib import Path
 
-from pipeline import cli, files
+from pipeline import catalogue, cli, files
 
 
 def main(results: str, readme: str, folder: str, table: str, pictures: list[str]) -> None:
@@ -13,7 +16,7 @@ def main(results: str, readme: str, folder: str, table: str, pictures: list[str]
     Args:
         results: the folder of a finished study.
         readme: Markdown file with the marks "<!-- TABLE: begin -->" and "<!-- TABLE: end -->".
-        folder: folder of the docs to copy to.
+        folder: folder of the docs to copy to; the page of methods is written beside it.
         table: name of the table that the README shows.
         pictures: paths of pictures within <results>/figures.
     """
@@ -22,6 +25,7 @@ def main(results: str, readme: str, folder: str, table: str, pictures: list[str]
         shutil.copyfile(path, Path(folder, path.name))
     for picture in pictures:
         shutil.copyfile(Path(results, "figures", picture), Path(folder, picture.replace("/", "-")))
+    files.write(Path(folder).parent / "methods.md", catalogue.methods())
     text = Path(readme).read_text(encoding="utf-8")
     content = Path(results, "tables", f"{table}.md").read_text(encoding="utf-8")
     files.write(readme, between(text, table, content))

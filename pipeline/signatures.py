@@ -50,6 +50,19 @@ def parameters(layer: str, name: str) -> dict[str, Parameter]:
     return {a.arg: Parameter(_annotation(a.annotation), default is None) for a, default in stated}
 
 
+def defaults(layer: str, name: str) -> dict[str, str | None]:
+    """Return {parameter that an entry may state: its default as the source writes it, or None where it has none}."""
+    arguments = _function(layer, name, name).args
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    found = {argument.arg: ast.unparse(default) if default else None for argument, default in pairs}
+    return {key: default for key, default in found.items() if key not in GIVEN.get(layer, ())}
+
+
+def docstring(layer: str, name: str) -> str:
+    """Return the docstring of module ``name`` of ``layer``."""
+    return ast.get_docstring(_tree(layer, name)) or ""
+
+
 def asks(layer: str, entry: Mapping[str, Any], key: str) -> bool:
     """Say whether the function of ``entry``, or that of its base, takes ``key``."""
     taken = key in (argument.arg for argument in _function(layer, entry["use"], entry["use"]).args.kwonlyargs)

@@ -134,7 +134,10 @@ def test_a_class_is_explained_by_its_name_and_by_its_index(study, run_job, tmp_p
 def test_bfloat16_gives_nearly_the_maps_of_float32_and_says_so(finished, run_job, tmp_path):
     maps = tmp_path / "maps.zarr" / "zarr.json"
     run_job("attribute", finished, {**SMOOTH, "method": "gradient"}, maps=str(maps), precision="bfloat16")
-    (coarse,), (exact,) = store.read(maps, "maps"), store.read(plan.path("maps", finished, {**SMOOTH, "method": "gradient"}), "maps")
+    (coarse,), (exact,) = (
+        store.read(maps, "maps"),
+        store.read(plan.path("maps", finished, {**SMOOTH, "method": "gradient"}), "maps"),
+    )
     assert coarse.dtype == exact.dtype
     assert not np.array_equal(coarse, exact)
     assert np.corrcoef(coarse.ravel(), exact.ravel())[0, 1] > 0.95

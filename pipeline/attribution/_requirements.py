@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.attribution._biases import decompose
+from pipeline.attribution._conservation import loss
 from pipeline.attribution._layers import find, last_linear, recorded
 from pipeline.attribution._rectifiers import find_rectifiers
+from pipeline.attribution._secants import differences
 from pipeline.models._guard import RULES_OUT, findings
 from pipeline.models._watch import watched
 
@@ -102,6 +104,42 @@ def piecewise_linear(model: nn.Module, images: Tensor, layer: str | None) -> str
     if gap <= torch.finfo(logits.dtype).eps ** 0.5 * logits.abs().max():
         return None
     return f"the network is not piecewise linear: its logits differ by {gap:.2g} from what image and biases add up to"
+
+
+def conserves_relevance(model: nn.Module, images: Tensor, layer: str | None) -> str | None:
+    """Refuse unless LRP has a rule for every layer and what lies between the layers hands on all the relevance it gets.
+
+    Checked by number, in double precision: a functional ReLU, a view or a sum without a module of its own
+    does no harm, and other functional activations, or products that are no module ``Multiply``, do.
+    """
+    said = loss(*_double(model, images))
+    if said is None:
+        return None
+    return f"relevance is not conserved: {own_activations(model, images, layer) or said}"
+
+
+def adds_up(model: nn.Module, images: Tensor, layer: str | None) -> str | None:
+    """Refuse unless DeepLIFT's contributions add up to what they explain, the difference from the mean colour's logit.
+
+    Checked by number, in double precision: what is neither linear nor an activation, a max pooling or a product of two
+    branches that is a module of its own leaves a gap.
+    """
+    model, images = _double(model, images)
+    start = torch.zeros_like(images[:1])
+    with torch.no_grad():
+        logits, before = model(images), model(start)
+    targets = logits.argmax(1, keepdim=True)
+    found = differences(model, images, start, targets[:, 0]).sum((1, 2, 3))
+    due = (logits - before).gather(1, targets)[:, 0]
+    gap, most = (found - due).abs().max(), due.abs().max()
+    if gap <= 1e-6 * most + 1e-12 * logits.abs().max():  # the latter for rounding errors
+        return None
+    return f"DeepLIFT's contributions miss the difference that they explain by {gap:.2g}, of {most:.2g} at the most"
+
+
+def _double(model: nn.Module, images: Tensor) -> tuple[nn.Module, Tensor]:
+    """Return network and images in double precision, so that rounding errors hide no gap, nor are taken for one."""
+    return deepcopy(model).double(), images.double()
 
 
 def _observe(model: nn.Module, images: Tensor, layer: str) -> tuple[Tensor, list[Tensor]]:

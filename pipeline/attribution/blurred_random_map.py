@@ -17,6 +17,7 @@ LABEL = "Blurred random"
 FAMILY = "control"
 REDUCE = "sum"
 REQUIRES = ()
+PASSES = {"forward": "0", "backward": "0"}
 
 
 def blurred_random_map(

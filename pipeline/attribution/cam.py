@@ -13,6 +13,7 @@ LABEL = "CAM"
 FAMILY = "cam"
 REDUCE = "sum"
 REQUIRES = ("target_layer", "global_average_pooling")
+PASSES = {"forward": "1", "backward": "0"}
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ LABEL = "Centre"
 FAMILY = "control"
 REDUCE = "sum"
 REQUIRES = ()
+PASSES = {"forward": "0", "backward": "0"}
 
 
 def centre_map(

@@ -15,6 +15,7 @@ LABEL = "Deconvnet"
 FAMILY = "gradient"
 REDUCE = "abs_max"
 REQUIRES = ("own_activations", "rectifiers")
+PASSES = {"forward": "1", "backward": "1"}
 
 
 def deconvnet(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:

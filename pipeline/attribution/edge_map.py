@@ -13,6 +13,7 @@ LABEL = "Edges"
 FAMILY = "control"
 REDUCE = "sum"
 REQUIRES = ()
+PASSES = {"forward": "0", "backward": "0"}
 
 
 @torch.no_grad()

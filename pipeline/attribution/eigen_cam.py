@@ -14,6 +14,7 @@ LABEL = "Eigen-CAM"
 FAMILY = "cam"
 REDUCE = "sum"
 REQUIRES = ("target_layer",)
+PASSES = {"forward": "1", "backward": "0"}
 
 
 @torch.no_grad()

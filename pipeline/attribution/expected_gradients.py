@@ -18,6 +18,7 @@ LABEL = "Expected Gradients"
 FAMILY = "gradient"
 REDUCE = "sum"
 REQUIRES = ()
+PASSES = {"forward": "samples + 1", "backward": "samples", "batch": "samples"}
 
 
 def expected_gradients(

@@ -17,6 +17,7 @@ LABEL = "FullGrad"
 FAMILY = "decomposition"
 REDUCE = "sum"
 REQUIRES = ("piecewise_linear",)
+PASSES = {"forward": "1", "backward": "1"}
 
 
 def full_grad(

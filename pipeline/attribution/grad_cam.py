@@ -12,6 +12,7 @@ LABEL = "Grad-CAM"
 FAMILY = "cam"
 REDUCE = "sum"
 REQUIRES = ("target_layer",)
+PASSES = {"forward": "1", "backward": "1"}
 
 
 def grad_cam(model: nn.Module, images: Tensor, targets: Tensor, *, layer: str = "auto") -> Tensor:

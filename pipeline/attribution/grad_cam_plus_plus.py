@@ -13,6 +13,7 @@ LABEL = "Grad-CAM++"
 FAMILY = "cam"
 REDUCE = "sum"
 REQUIRES = ("target_layer",)
+PASSES = {"forward": "1", "backward": "1"}
 
 
 def grad_cam_plus_plus(model: nn.Module, images: Tensor, targets: Tensor, *, layer: str = "auto") -> Tensor:

@@ -12,6 +12,7 @@ LABEL = "Gradient"
 FAMILY = "gradient"
 REDUCE = "abs_max"
 REQUIRES = ()
+PASSES = {"forward": "1", "backward": "1"}
 
 
 def gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:

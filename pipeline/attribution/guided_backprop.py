@@ -13,6 +13,7 @@ LABEL = "Guided backpropagation"
 FAMILY = "gradient"
 REDUCE = "abs_max"
 REQUIRES = ("own_activations", "rectifiers")
+PASSES = {"forward": "1", "backward": "1"}
 
 
 def guided_backprop(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ LABEL = "Guided Grad-CAM"
 FAMILY = "cam"
 REDUCE = "abs_max"
 REQUIRES = ("target_layer", "own_activations", "rectifiers")
+PASSES = {"forward": "1", "backward": "2"}
 
 
 def guided_grad_cam(model: nn.Module, images: Tensor, targets: Tensor, *, layer: str = "auto") -> Tensor:

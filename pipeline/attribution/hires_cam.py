@@ -12,6 +12,7 @@ LABEL = "HiResCAM"
 FAMILY = "cam"
 REDUCE = "sum"
 REQUIRES = ("target_layer",)
+PASSES = {"forward": "1", "backward": "1"}
 
 
 def hires_cam(model: nn.Module, images: Tensor, targets: Tensor, *, layer: str = "auto") -> Tensor:

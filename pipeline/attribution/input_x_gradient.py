@@ -13,6 +13,7 @@ LABEL = "Input x gradient"
 FAMILY = "gradient"
 REDUCE = "sum"
 REQUIRES = ()
+PASSES = {"forward": "1", "backward": "1"}
 
 
 def input_x_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:

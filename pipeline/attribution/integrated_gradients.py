@@ -18,6 +18,7 @@ LABEL = "Integrated Gradients"
 FAMILY = "gradient"
 REDUCE = "sum"
 REQUIRES = ()
+PASSES = {"forward": "steps + 1", "backward": "steps", "batch": "1"}
 
 
 def integrated_gradients(

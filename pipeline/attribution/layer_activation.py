@@ -13,6 +13,7 @@ LABEL = "Layer activation"
 FAMILY = "cam"
 REDUCE = "sum"
 REQUIRES = ("target_layer",)
+PASSES = {"forward": "1", "backward": "0"}
 
 
 def layer_activation(model: nn.Module, images: Tensor, targets: Tensor, *, layer: str = "auto") -> Tensor:

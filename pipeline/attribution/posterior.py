@@ -17,6 +17,7 @@ LABEL = "Posterior"
 FAMILY = "posterior"
 REDUCE = {"mean": "abs_max", "std": "sum"}
 REQUIRES = ("posterior_draws",)
+PASSES = {"forward": "samples * base", "backward": "samples * base"}
 
 
 def parts(entry: dict) -> tuple[str, ...]:

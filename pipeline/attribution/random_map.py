@@ -12,6 +12,7 @@ LABEL = "Random"
 FAMILY = "control"
 REDUCE = "sum"
 REQUIRES = ()
+PASSES = {"forward": "0", "backward": "0"}
 
 
 def random_map(model: nn.Module, images: Tensor, targets: Tensor, *, ids: Tensor, seed: int = 0) -> Tensor:

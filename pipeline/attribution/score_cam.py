@@ -18,6 +18,7 @@ LABEL = "Score-CAM"
 FAMILY = "cam"
 REDUCE = "sum"
 REQUIRES = ("target_layer",)
+PASSES = {"forward": "channels + 1", "backward": "0", "batch": "1"}
 CHUNK = 32  # masked images at a time, where fewer are explained: small batches are slow
 
 

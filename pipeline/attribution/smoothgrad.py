@@ -19,6 +19,7 @@ LABEL = "SmoothGrad"
 FAMILY = "ensemble"
 REDUCE = {"mean": "abs_max", "square": "sum", "variance": "sum"}
 REQUIRES = ()
+PASSES = {"forward": "samples * base", "backward": "samples * base"}
 
 
 def parts(entry: dict) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ LABEL = "T-Grad"
 FAMILY = "decomposition"
 REDUCE = "sum"
 REQUIRES = ("piecewise_linear",)
+PASSES = {"forward": "1", "backward": "1"}
 
 
 def t_grad(

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from pipeline.attribution._requirements import (
+    adds_up,
+    conserves_relevance,
     global_average_pooling,
     own_activations,
     piecewise_linear,
@@ -14,6 +16,7 @@ from pipeline.attribution._requirements import (
     rectifiers,
     target_layer,
 )
+from pipeline.models._branches import Multiply
 from pipeline.models.bayesian_mlp import bayesian_mlp
 
 
@@ -236,3 +239,127 @@ def test_asking_for_the_sum_leaves_the_network_as_it_is(images):
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
     assert not any(module._forward_hooks for module in model.modules())
     assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
+
+
+class Between(nn.Module):
+    """A sound network in which ``middle`` does something; where that breaks LRP, the line says so."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.norm, self.second = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1)
+        self.relu, self.flatten, self.head = nn.ReLU(), nn.Flatten(), nn.Linear(192, 5)
+        nn.init.uniform_(self.norm.running_mean, -0.5, 0.5)
+
+    def middle(self, features):
+        return self.relu(features)
+
+    def forward(self, images):
+        features = self.middle(self.norm(self.first(images)))
+        branch = self.second(features)
+        branch += features
+        return self.head(self.flatten(branch))
+
+
+class FunctionalReLU(Between):
+    def middle(self, features):
+        return nn.functional.relu(features)
+
+
+class FunctionalSiLU(Between):
+    def middle(self, features):
+        return nn.functional.silu(features)  # AT FAULT
+
+
+class Squared(Between):
+    def middle(self, features):
+        return self.relu(features) * features
+
+
+class Normed(Between):
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.GroupNorm(2, 4)
+
+
+class Softened(Between):
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.Softplus()
+
+
+class Doubled(nn.Module):
+    """Has a weight, and neither a constant nor a rule."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, features):
+        return features * self.scale
+
+
+class Scaled(Between):
+    def __init__(self):
+        super().__init__()
+        self.relu = Doubled()
+
+
+KEPT = [Between, FunctionalReLU]
+LOST = {
+    FunctionalSiLU: "silu runs outside an activation module of its own",
+    Squared: "what happens outside the network's modules loses",
+    Normed: "'relu', a GroupNorm, has weights, but no rule",
+    Softened: "'relu', a Softplus, loses",
+    Scaled: "'relu', a Doubled, has weights, but no rule",
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_conserves_relevance_is_accepted_without_modules_of_its_own_too(kind, dtype, images):
+    assert conserves_relevance(kind().to(dtype).eval(), images.to(dtype), None) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", LOST)
+def test_what_loses_relevance_is_refused_with_what_is_at_fault(kind, dtype, images):
+    said = conserves_relevance(kind().to(dtype).eval(), images.to(dtype), None)
+    assert said.startswith("relevance is not conserved: ")
+    assert LOST[kind] in said
+    assert ("test_requirements.py:" in said) == (kind is FunctionalSiLU)
+
+
+def test_a_layer_that_bears_no_relevance_may_lose_it(images):
+    class Gated(Between):
+        def __init__(self):
+            super().__init__()
+            self.norm2, self.sigmoid, self.multiply = nn.GroupNorm(2, 4), nn.Sigmoid(), Multiply()
+
+        def middle(self, features):
+            return self.multiply(features, self.sigmoid(self.norm2(features)))
+
+    assert conserves_relevance(Gated().eval(), images.float(), None) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_network_whose_differences_add_up_is_accepted(dtype, strided, images):
+    for model in (strided, Between().eval(), Scaled().eval()):
+        assert adds_up(model.to(dtype), images.to(dtype), None) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", [FunctionalReLU, FunctionalSiLU, Squared, Normed])
+def test_a_network_whose_differences_leave_a_gap_is_refused(kind, dtype, images):
+    said = adds_up(kind().to(dtype).eval(), images.to(dtype), None)
+    assert said.startswith("DeepLIFT's contributions miss the difference")
+
+
+@pytest.mark.parametrize("require", [conserves_relevance, adds_up])
+def test_a_check_by_number_leaves_the_network_as_it_was(require, images):
+    model = Between().double().eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    require(model, images, None)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert all(parameter.grad is None and parameter.dtype == torch.float64 for parameter in model.parameters())

@@ -420,7 +420,7 @@ def test_the_parameters_are_keywords_with_a_default_unless_the_step_gives_them(n
 def test_a_module_states_its_constants_as_literals(name):
     tree = ast.parse((FOLDER / f"{name}.py").read_text())
     stated = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}
-    values = {key: ast.literal_eval(stated[key]) for key in ("LABEL", "FAMILY", "REDUCE", "REQUIRES")}
+    values = {key: ast.literal_eval(stated[key]) for key in ("LABEL", "FAMILY", "REDUCE", "REQUIRES", "PASSES")}
     assert values["LABEL"]
     assert values["FAMILY"] in FAMILIES
     reductions = values["REDUCE"].values() if isinstance(values["REDUCE"], dict) else [values["REDUCE"]]
@@ -428,6 +428,28 @@ def test_a_module_states_its_constants_as_literals(name):
     assert isinstance(values["REQUIRES"], tuple)
     needs = [getattr(_requirements, need) for need in values["REQUIRES"]]
     assert all(list(inspect.signature(need).parameters) == ["model", "images", "layer"] for need in needs)
+
+
+@pytest.mark.parametrize(("name", "network"), PAIRS)
+def test_the_passes_are_as_many_as_the_module_says(name, network):
+    """Counted in images that go through the network, and in images whose gradient sets out from the logits."""
+    case, counted = made(network), {"forward": 0, "backward": 0}
+
+    def count(key, tensor):
+        counted[key] += len(tensor)
+
+    def watch(_module, inputs, logits):
+        count("forward", inputs[0])
+        if logits.requires_grad:
+            logits.register_hook(functools.partial(count, "backward"))
+
+    case.model.register_forward_hook(watch)
+    explain(name, case)
+    sizes = {"samples": 4, "steps": 4, "channels": 6, "base": 1}
+    said = {key: eval(text, sizes.copy()) for key, text in MODULES[name].PASSES.items()}
+    images = len(case.images)
+    expected = {"forward": images * said["forward"] + said.get("batch", 0), "backward": images * said["backward"]}
+    assert counted == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
