@@ -13,12 +13,13 @@ Constants of a module: LABEL; FAMILY; REDUCE, how channels become one saliency n
 abs_max, abs_sum, sum, positive_sum; PASSES, how many passes an image takes; REQUIRES, names of functions of
 ``_requirements.py`` that must not refuse the network. A multi-map method defines ``parts(entry)``, which names its maps
 and uses no import. Arrays whose names start with ``aux_``, first axis the image, may stand after the maps in the dict,
-which is {"maps": maps, ...} for a method of one map: they are kept in the store and never scored.  Keyword parameters
-that the step fills in where a signature asks for them: ``generator`` (a CPU generator, re-seeded for every batch; draws
-are common to all images, so their shape has no N), ``ids`` ((N,) int64 places in the data set, from which whatever must
-differ per image is derived), ``labels``, ``masks``, ``mean`` and ``std`` ((C,) channel statistics in [0, 1] units),
-``references`` (a function: count -> (count, C, H, W) normalised images of the training split, the same for every batch;
-see pipeline/references.py), ``base`` (another bound method), ``layer`` ("auto" becomes the network's TARGET_LAYER;
-where it states none, the last activation that gives maps).
+which is {"maps": maps, ...} for a method of one map: they are kept in the store and never scored.
+
+Keyword parameters that the step fills in where a signature asks for them: ``generator`` (a CPU generator, re-seeded for
+every batch; draws are common to all images, so their shape has no N), ``ids`` ((N,) int64 places in the data set, from
+which whatever must differ per image is derived), ``labels``, ``masks``, ``mean`` and ``std`` ((C,) channel statistics
+in [0, 1] units), ``references`` (a function: count -> (count, C, H, W) normalised images of the training split, the
+same for every batch; see pipeline/references.py), ``base`` (another bound method), ``layer`` ("auto" becomes the
+network's TARGET_LAYER; where it states none, the last activation that gives maps).
 This file stays empty of imports: see pipeline/provenance.py.
 """

@@ -38,7 +38,7 @@ CODE = {
         GRADIENT | SMOOTHGRAD | TOLD | SHOWN,
     ),
     "a method that wraps another": (
-        ("pipeline/attribution/smoothgrad.py", "= deviation / samples", "= deviation / (samples + 1)"),
+        ("pipeline/attribution/smoothgrad.py", "mean**2 + variance", "mean**2 - variance"),
         SMOOTHGRAD | TOLD | SHOWN,
     ),
     "a method by itself": (
@@ -50,7 +50,7 @@ CODE = {
         GRADIENT | SMOOTHGRAD | INTEGRATED | CAM | TOLD | SHOWN,
     ),
     "a reason to refuse a network": (
-        ("pipeline/attribution/_requirements.py", "** 0.5 *", "** 0.25 *"),
+        ("pipeline/attribution/_requirements.py", "features.mean((2, 3))", "features.amax((2, 3))"),
         CAM | TOLD | SHOWN,
     ),
     "what is held against every network": (
