@@ -14,7 +14,7 @@ from pipeline.training.fit import fit
 
 EPOCHS, STEPS, BATCH = 4, 50, 32
 BOUND = 2.0  # mean loss of the last 50 updates; ln 10 = 2.303 is that of a network that knows nothing
-NETWORKS = {"residual_attention": 0.05, "wide_attention": 0.05, "cifar_resnet": 0.05, "vgg_like": 0.05}  # peak rates
+NETWORKS = {"residual_attention": 0.05, "wide_attention": 0.05, "cifar_resnet": 0.02, "vgg_like": 0.01}  # peak rates
 
 
 def main() -> None:
