@@ -111,10 +111,7 @@ def made(network="pooled", shape=(4, 3, 12, 9)):
 
 def refusal(name, case):
     """Return why the method refuses the network, or None."""
-    known = [
-        need for need in MODULES[name].REQUIRES if hasattr(_requirements, need)
-    ]  # the constants' test has them all
-    needs = (getattr(_requirements, need) for need in known)
+    needs = (getattr(_requirements, need) for need in MODULES[name].REQUIRES)
     return next(filter(None, (need(case.model, case.images, case.layer) for need in needs)), None)
 
 
