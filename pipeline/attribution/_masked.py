@@ -1,0 +1,32 @@
+"""What a network says of masked images: the one forward each that perturbation methods live on."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+CHUNK = 256  # masked images in one forward; more only where more images than that are explained at once
+
+
+@torch.no_grad()
+def masked_logits(
+    model: nn.Module, images: Tensor, baseline: Tensor, masks: Callable[[int, int], Tensor], count: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield masks, a chunk at a time, with the logits of all images under them; memory does not grow with ``count``.
+
+    Args:
+        model: classifier in eval mode, (N, C, H, W) -> (N, K) logits.
+        images: (N, C, H, W), normalised as in training.
+        baseline: (N or 1, C, H, W), what is shown where a mask is 0; the image itself is where it is 1.
+        masks: a function, (first, last) -> the masks of these places, (M, N or 1, C or 1, H, W), in [0, 1].
+        count: how many masks there are.
+
+    Yields:
+        The masks, and the logits (M, N, K).
+    """
+    images, most = images.detach(), max(1, CHUNK // len(images))
+    layout = torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    for first in range(0, count, most):
+        shown = masks(first, min(first + most, count))
+        mixed = torch.lerp(baseline, images, shown.to(images)).flatten(0, 1)  # exact where a mask is 0 or 1
+        yield shown, model(mixed.contiguous(memory_format=layout)).unflatten(0, (len(shown), len(images)))
