@@ -17,7 +17,7 @@ from pipeline.training.inference import logits
 
 UPDATES, BATCH, HELD_OUT = 200, 32, 1000
 BOUND = 2.0  # cross-entropy of the images held out; ln 10 = 2.303 is that of a network that knows nothing
-NETWORKS = {"residual_attention": 0.02, "wide_attention": 0.02, "cifar_resnet": 0.02, "vgg_like": 0.01}  # peak rates
+NETWORKS = {"residual_attention": 0.02, "wide_attention": 0.02, "cifar_resnet": 0.02, "vgg_like": 0.005}  # peak rates
 
 
 def main() -> None:
