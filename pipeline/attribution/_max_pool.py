@@ -24,22 +24,26 @@ def pooled(module: nn.MaxPool2d | nn.AdaptiveMaxPool2d, start: Tensor, features:
         features: what it was given, (N, C, H, W).
         output: what it gave.
     """
-    before, origins = _winners(module, start)
-    given = features.detach().requires_grad_()
-    with torch.enable_grad():
-        maxima, places = _winners(module, given)
-    origins, change = origins.expand_as(places), maxima.detach() - before
-    rise = change.clamp(min=0).div_(maxima.detach() - _at(start.expand_as(given), places))
-    fall = change.clamp(max=0).div_(_at(given.detach(), origins) - before)
-    if (rise.sum() + fall.sum()).isnan():  # 0 / 0: where the maximum is the baseline's and at its place, a derivative
-        rise, fall = torch.where(rise.isnan(), (change == 0).to(rise), rise), fall.nan_to_num(0)
-    return through(features, output, partial(_to_winners, maxima, given), rise, fall, origins)
+    given = features.detach()
+    (before, origins), (maxima, places) = _winners(module, start), _winners(module, given)
+    change = maxima - before
+    due = torch.where(change < 0, origins, places)
+    multipliers = change.div_(_differences(given, start, due))
+    if multipliers.sum().isnan():  # 0 / 0: where the maximum is the baseline's and at its place, a derivative
+        multipliers = multipliers.nan_to_num(1)
+    return through(features, output, partial(_to_places, module), given, multipliers, due)
 
 
-def _to_winners(maxima: Tensor, given: Tensor, gradient: Tensor, rise: Tensor, fall: Tensor, origins: Tensor) -> Tensor:
-    """Hand a pooling's gradient to the image's maxima and to where the baseline's are, each times its multiplier."""
-    (total,) = torch.autograd.grad(maxima, given, gradient * rise)
-    return total.flatten(2).scatter_add_(2, origins.flatten(2), (gradient * fall).flatten(2)).view(given.shape)
+def _to_places(
+    module: nn.MaxPool2d | nn.AdaptiveMaxPool2d, gradient: Tensor, given: Tensor, multipliers: Tensor, places: Tensor
+) -> Tensor:
+    """Hand a pooling's gradient, times its multipliers, to places within the windows, with torch's own way back."""
+    if isinstance(module, nn.AdaptiveMaxPool2d):
+        return torch.ops.aten.adaptive_max_pool2d_backward(gradient * multipliers, given, places)
+    sides = (module.kernel_size, module.stride, module.padding, module.dilation)
+    window = [[side, side] if isinstance(side, int) else list(side) for side in sides]
+    options = (*window, module.ceil_mode, places)
+    return torch.ops.aten.max_pool2d_with_indices_backward(gradient * multipliers, given, *options)
 
 
 def _winners(module: nn.MaxPool2d | nn.AdaptiveMaxPool2d, given: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,7 +55,13 @@ def _winners(module: nn.MaxPool2d | nn.AdaptiveMaxPool2d, given: Tensor) -> tupl
     return functional.max_pool2d(given, *window, ceil_mode=module.ceil_mode, return_indices=True)
 
 
-def _at(maps: Tensor, places: Tensor) -> Tensor:
-    """Return the values of ``maps`` (N, C, H, W) at ``places`` (N, C, h, w) of the maps laid out flat."""
-    found = torch.empty_like(places, dtype=maps.dtype).flatten(2)  # laid out as the maps are, which gather does not do
-    return torch.gather(maps.flatten(2), 2, places.flatten(2), out=found).view(places.shape)
+def _differences(given: Tensor, start: Tensor, places: Tensor) -> Tensor:
+    """Return ``given`` (N, C, H, W) less ``start`` (N or 1, C, H, W) at ``places`` (N, C, h, w) of the flat maps."""
+    if not all(maps.is_contiguous(memory_format=torch.channels_last) for maps in (given, start)):
+        found, before = (maps.expand_as(given).flatten(2).gather(2, places.flatten(2)) for maps in (given, start))
+        return found.sub_(before).view(places.shape)
+    # neighbours in memory are a place's channels: in this order, what is fetched lies close together
+    wanted = places.permute(0, 2, 3, 1) * places.shape[1] + torch.arange(places.shape[1], device=places.device)
+    flat = (maps.permute(0, 2, 3, 1).flatten(1).expand(len(given), -1) for maps in (given, start))
+    found, before = (maps.gather(1, wanted.flatten(1)) for maps in flat)
+    return found.sub_(before).view(wanted.shape).permute(0, 3, 1, 2)

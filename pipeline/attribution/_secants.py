@@ -20,6 +20,7 @@ from pipeline.models._branches import Multiply
 
 # Of straight pieces: a difference quotient is exact to the last digits however close its two places are.
 STRAIGHT = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.Hardtanh, nn.Threshold)
+AT_ONCE = 2**17  # numbers that are worked on at once: they stay in the processor's cache
 TOGETHER = (nn.Softmax, nn.Softmax2d, nn.LogSoftmax, nn.Softmin, nn.GLU, nn.MultiheadAttention)  # not elementwise
 
 
@@ -87,12 +88,21 @@ def _multiplied(model: nn.Module, runs: Runs) -> Iterator[None]:
 def _rescaled(module: nn.Module, baseline: Run, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
     """The rescale rule of section 3.5.2; where the two inputs are all but equal, it is the derivative there."""
     given, gave = inputs[0].detach(), output.detach()
-    change = given - baseline.given[0]
-    secant = (gave - baseline.gave).div_(change)
+    secant = _quotient(baseline, given, gave)
     if isinstance(module, STRAIGHT) and not secant.sum().isnan():  # nowhere 0 / 0, found in the least of time
         return through(inputs[0], output, torch.mul, secant)
+    change = given - baseline.given[0]
     close = change == 0 if isinstance(module, STRAIGHT) else _close(baseline, given, gave, change)
     return through(inputs[0], output, torch.mul, torch.where(close, _derivative(module, given), secant))
+
+
+def _quotient(baseline: Run, given: Tensor, gave: Tensor) -> Tensor:
+    """Return the difference of what a module gave over that of what it was given, worked out few images at a time."""
+    found, length = torch.empty_like(gave), max(1, AT_ONCE // gave[:1].numel())
+    pieces = (each.expand_as(gave).split(length) for each in (found, gave, baseline.gave, given, baseline.given[0]))
+    for quotient, after, before, place, start in zip(*pieces, strict=True):
+        torch.sub(after, before, out=quotient).div_(place - start)
+    return found
 
 
 def _close(baseline: Run, given: Tensor, gave: Tensor, change: Tensor) -> Tensor:

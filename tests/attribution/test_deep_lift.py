@@ -209,8 +209,7 @@ def test_two_forwards_the_baselines_of_one_image_where_it_is_common_and_one_back
         calls.clear()
         explain(model, images, targets, baseline=baseline)
         assert model.batches == [first, 4]
-        assert calls.count(images.shape) == 1
-        assert len(calls) == 2  # the other one hands the pooling's part to its maxima
+        assert calls == [images.shape]
 
 
 def test_where_a_maximum_is_the_baselines_in_value_and_place_the_pooling_passes_its_gradient():
