@@ -26,7 +26,8 @@ def bind(layer: str, entry: Mapping[str, Any], /, **given: Any) -> Callable[...,
 
     Args:
         layer: the layer of the function.
-        entry: ``{"use": name, <keyword parameters>}``; a nested ``base`` is bound likewise, to its first map.
+        entry: ``{"use": name, <keyword parameters>}``; a nested ``base`` is bound likewise, to its first map, and the
+            names that ``similarity`` of a method lists become {name: function}.
         given: what the step fills in, where the signature asks for it.
     """
     config.check_entry(entry.get("use", "entry"), layer, entry)
@@ -35,6 +36,8 @@ def bind(layer: str, entry: Mapping[str, Any], /, **given: Any) -> Callable[...,
     stated = {key: v for key, v in entry.items() if key not in read_by_steps and (key, v) != ("layer", "auto")}
     if "base" in stated:
         stated["base"] = _first_map(bind(layer, stated["base"], **given))
+    if layer == "attribution" and "similarity" in stated:
+        stated["similarity"] = {name: load("similarity", name) for name in stated["similarity"]}
     asked = inspect.signature(function).parameters
     filled = {key: value for key, value in given.items() if key in asked and key not in stated}
     return functools.partial(function, **stated, **filled)
@@ -96,11 +99,38 @@ def refusal(entry: Mapping[str, Any], layer: str | None, model: nn.Module, image
         model: the network, in eval mode.
         images: a few images to try, (N, C, H, W) normalised.
     """
-    requirements = importlib.import_module("pipeline.attribution._requirements")
-    for name in signatures.constant("attribution", entry["use"], "REQUIRES") or ():
-        if reason := getattr(requirements, name)(model, images, layer):
-            return reason
+    if reason := _refused("attribution", entry, model, images, layer):
+        return reason
     return refusal(entry["base"], layer, model, images) if "base" in entry else None
+
+
+def unfit(
+    entry: Mapping[str, Any],
+    model: nn.Module,
+    images: Tensor,
+    *,
+    method: Mapping[str, Any] | None,
+    masks: Tensor | None,
+) -> str | None:
+    """Return why the metric of ``entry`` can say nothing of this method or data set, or None if it can.
+
+    Args:
+        entry: the metric's entry.
+        model: the network, in eval mode.
+        images: a few images to try, (N, C, H, W) normalised.
+        method: the entry of the method whose maps are judged, or None where the metric does not ask for ``attribute``.
+        masks: where the object is in the images explained, (M, H, W) bool, or None where the data set does not say.
+    """
+    function = load("attribution", method["use"]) if method else None
+    return _refused("evaluation", entry, model, images, method=function, masks=masks)
+
+
+def _refused(layer: str, entry: Mapping[str, Any], *arguments: Any, **keywords: Any) -> str | None:
+    """Return the first reason that the functions which the module's REQUIRES names have against these arguments."""
+    requirements = importlib.import_module(f"pipeline.{layer}._requirements")
+    names = signatures.constant(layer, entry["use"], "REQUIRES") or ()
+    reasons = (getattr(requirements, name)(*arguments, **keywords) for name in names)
+    return next((reason for reason in reasons if reason), None)
 
 
 def _first_map(method: Callable[..., Any]) -> Callable[..., Tensor]:

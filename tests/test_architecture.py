@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pipeline"
 LAYERS = ["data", "models", "training", "similarity", "attribution", "evaluation", "statistics", "rendering"]
-PLUGGABLE = ["data", "models", "attribution", "evaluation", "rendering"]  # layers whose functions configs name
+PLUGGABLE = ["data", "models", "similarity", "attribution", "evaluation", "rendering"]  # what configs name lies here
 GROUND = {"pipeline.bounds", "pipeline.randomness", "pipeline.vision"}  # what a layer may import beside layers
 LIGHT = [
     "bounds",

@@ -13,7 +13,7 @@ from pipeline.attribution.gradient import gradient
 from pipeline.attribution.integrated_gradients import integrated_gradients
 from pipeline.attribution.smoothgrad import smoothgrad
 
-LAYERS = ["data", "models", "attribution", "evaluation", "rendering"]
+LAYERS = ["data", "models", "similarity", "attribution", "evaluation", "rendering"]
 
 
 @pytest.mark.parametrize(("layer", "name"), [(layer, name) for layer in LAYERS for name in signatures.names(layer)])
@@ -74,8 +74,25 @@ def test_a_base_is_bound_with_the_same_gifts_to_its_first_map():
     torch.testing.assert_close(found, plain(model, images, targets))
 
 
-def test_binding_changes_no_entry():
-    entry = {"use": "smoothgrad", "base": {"use": "grad_cam", "layer": "auto"}, "reduce": "sum"}
+def test_similarities_become_functions_by_their_names_in_a_base_too():
+    entry = {"use": "d_rise", "similarity": ["logit", "cosine"]}
+    expected = {"logit": plugins.load("similarity", "logit"), "cosine": plugins.load("similarity", "cosine")}
+    assert list(plugins.bind("attribution", entry).keywords["similarity"].items()) == list(expected.items())
+    outer = plugins.bind("attribution", {"use": "smoothgrad", "samples": 1, "noise": 0.0, "base": entry})
+    first = outer.keywords["base"]
+    assert first.__wrapped__ is plugins.load("attribution", "d_rise")
+    assert signatures.parts(entry) == ("logit", "cosine")
+    assert signatures.addresses("d", entry) == ["d.logit", "d.cosine"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"use": "smoothgrad", "base": {"use": "grad_cam", "layer": "auto"}, "reduce": "sum"},
+        {"use": "d_rise", "similarity": ["cosine"]},
+    ],
+)
+def test_binding_changes_no_entry(entry):
     before = copy.deepcopy(entry)
     bound = plugins.bind("attribution", entry, layer="x", generator=torch.Generator())
     assert entry == before

@@ -185,6 +185,16 @@ def test_a_base_counts_however_deep_it_lies():
     )
 
 
+def test_similarities_count_where_they_are_listed_in_a_base_too():
+    entry = {"use": "d_rise", "similarity": ["cosine", "logit"]}
+    for method in (entry, {"use": "smoothgrad", "base": entry}):
+        found = attributed(method=method)
+        assert {"pipeline.similarity.cosine", "pipeline.similarity.logit"} <= found
+        assert "pipeline.similarity.dot" not in found
+    assert "pipeline.similarity.class_probability" in attributed(method={"use": "rise"})
+    assert not any(name.startswith("pipeline.similarity.") for name in attributed(method={"use": "gradient"}))
+
+
 @pytest.mark.parametrize("method", [{"use": "cam"}, {"use": "smoothgrad", "base": {"use": "grad_cam"}}])
 def test_what_refuses_a_network_counts_for_the_methods_that_ask_for_it(method):
     assert "pipeline.attribution._requirements" in attributed(method=method)

@@ -19,6 +19,8 @@ from pipeline.attribution import _requirements
 from pipeline.attribution.gradient import gradient
 from pipeline.models._branches import Add
 from pipeline.randomness import seeded
+from pipeline.similarity.class_probability import class_probability
+from pipeline.similarity.cosine import cosine
 
 FOLDER = Path(__file__).parents[2] / "pipeline" / "attribution"
 NAMES = sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
@@ -27,7 +29,13 @@ CONTROLS = [name for name in NAMES if MODULES[name].FAMILY == "control"]
 EXPLAINERS = [name for name in NAMES if name not in CONTROLS]
 CLASS_FREE = {"eigen_cam", "layer_activation"}  # they show what the layer gives, whichever class is asked about
 FAMILIES = {"gradient", "ensemble", "cam", "decomposition", "propagation", "perturbation", "posterior", "control"}
-GIVEN = {"generator", "ids", "labels", "masks", "mean", "std", "references", "base", "layer"}
+# A pixel of theirs tells what the network says when that pixel shows, not how much more: without any evidence, it tells
+# the same of every pixel, but for how many of the masks happened to show it.
+CONDITIONAL_MEANS = {"rise", "d_rise"}
+SIMILARITY = {"class_probability": class_probability, "cosine": cosine}
+GIVEN = {"generator", "ids", "labels", "masks", "mean", "std", "references", "base", "similarity", "layer"}
+DRAWING = {"ensemble", "posterior"}  # families whose methods draw random numbers, beside those of others that do
+DRAWN = {"kernel_shap", "lime"}
 CLASSES = 5
 HALF = 0.5  # relative distance: one other winner of a max pooling moves these small maps by up to 0.4
 
@@ -136,7 +144,7 @@ def explain(name, case, seed=0):
     given = {"generator": seeded("contract", seed), "ids": case.ids, "layer": case.layer, "base": gradient}
     given |= {"mean": torch.full((channels,), 0.4), "std": torch.full((channels,), 0.2), "samples": 4, "steps": 4}
     given |= {"labels": case.targets, "masks": case.images[:, 0] > 0}
-    given["references"] = functools.partial(references, case.images)
+    given |= {"references": functools.partial(references, case.images), "similarity": SIMILARITY}
     wanted = {key: value for key, value in given.items() if key in inspect.signature(function).parameters}
     maps = function(case.model, case.images, case.targets, **wanted)
     return maps if isinstance(maps, dict) else {"maps": maps}
@@ -332,10 +340,10 @@ def test_equal_seeds_give_equal_maps(name, case):
     assert_equal_maps(explain(name, case, seed=7), explain(name, case, seed=7))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if MODULES[name].FAMILY in {"ensemble", "posterior"}])
+@pytest.mark.parametrize("name", [name for name in NAMES if MODULES[name].FAMILY in DRAWING or name in DRAWN])
 def test_unequal_seeds_give_unequal_maps(name, case):
     other = explain(name, case, seed=8)
-    assert all(not torch.equal(maps, other[part]) for part, maps in explain(name, case, seed=7).items())
+    assert all(not torch.equal(maps, other[part]) for part, maps in maps_of(explain(name, case, seed=7)).items())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -354,7 +362,7 @@ def test_a_network_of_zeros_gives_maps_of_zeros_and_never_nan(name, case):
         tensor.data.zero_()
     found = explain(name, case)
     assert all(array.isfinite().all() for array in found.values())
-    assert name in CONTROLS or not any(maps.any() for maps in maps_of(found).values())
+    assert name in CONTROLS or without_evidence(name, found)
 
 
 @pytest.mark.parametrize("name", [name for name in EXPLAINERS if name not in CLASS_FREE])
@@ -362,7 +370,15 @@ def test_a_network_that_always_gives_the_same_logits_has_maps_of_zeros(name, cas
     case.model.head.weight.data.zero_()
     found = explain(name, case)
     assert all(array.isfinite().all() for array in found.values())
-    assert not any(maps.any() for maps in maps_of(found).values())
+    assert without_evidence(name, found)
+
+
+def without_evidence(name, found):
+    """Say whether maps show nothing: all zero, or, of a conditional mean, the masks alone, alike for all images."""
+    if name not in CONDITIONAL_MEANS:
+        return not any(maps.any() for maps in maps_of(found).values())
+    shown = [maps / maps.sum((1, 2, 3), keepdim=True) for maps in maps_of(found).values()]
+    return all(torch.allclose(maps, maps[:1].expand_as(maps), rtol=1e-12, atol=0) for maps in shown)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -468,7 +484,8 @@ def test_parts_name_the_maps_and_their_reductions_and_need_no_import(name, case)
         if isinstance(node, ast.FunctionDef) and node.name == "parts":
             exec(ast.unparse(node), alone)
     if "parts" in alone:
-        assert found == list(alone["parts"]({"use": name})) == list(MODULES[name].REDUCE)
+        assert found == list(alone["parts"]({"use": name, "similarity": list(SIMILARITY)}))
+        assert isinstance(MODULES[name].REDUCE, str) or found == list(MODULES[name].REDUCE)
     else:
         assert found == ["maps"]
         assert isinstance(MODULES[name].REDUCE, str)
