@@ -21,7 +21,7 @@ from pipeline import machine, plugins
 from pipeline.randomness import seeded
 from pipeline.vision import torchvision  # noqa: F401  before the peers, which import torchvision
 
-SAMPLES = 50
+SAMPLES, MASKS, BATCH = 50, 200, 64
 MEAN, STD = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.2470, 0.2435, 0.2616])
 Call = Callable[[], object]
 
@@ -42,6 +42,7 @@ class Row(NamedTuple):
     entry: Mapping[str, Any]
     peer: Callable[[Setting], Call] | None
     passes: tuple[float, float]
+    images: int = 64  # of one call
 
 
 def main() -> None:
@@ -49,7 +50,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="simple_cnn", choices=["simple_cnn", "cifar_resnet"], help="which")
     parser.add_argument("--methods", nargs="*", default=[row.name for row in ROWS], help="which rows")
-    parser.add_argument("--images", type=int, default=64, help="images of one call")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of which the fastest counts")
     parser.add_argument("--installed", action="store_true", help="leave the allocator as it is")
     parser.add_argument("--markdown", type=Path, help="file to write the table to")
@@ -58,8 +58,7 @@ def main() -> None:
         torch.set_num_threads(1)
     else:
         machine.prepare(1, 0)
-    made = setting(given.network, given.images)
-    rows = [measured(row, made, given.rounds) for row in ROWS if row.name in given.methods]
+    rows = [measured(row, given.network, given.rounds) for row in ROWS if row.name in given.methods]
     table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=".2f") + "\n"
     print(table)
     if given.markdown:
@@ -76,16 +75,18 @@ def setting(network: str, count: int) -> Setting:
     return Setting(model, images, torch.randint(10, (count,)), layer)
 
 
-def measured(row: Row, made: Setting, rounds: int) -> dict[str, object]:
+def measured(row: Row, network: str, rounds: int) -> dict[str, object]:
     """Return one row of the table."""
+    made = setting(network, row.images)
     calls: dict[str, Call] = {"ours": ours(row.entry, made)}
     if row.peer:
         calls["peer"] = row.peer(plain(made))
+    made = setting(network, BATCH)  # the batch that is fastest for a bare pass
     bare = Setting(folded(made.model), *made[1:])
     calls |= {"forward": lambda: forward(bare), "both": lambda: both(bare)}
     found = seconds(calls, rounds)
-    floor = row.passes[0] * found["forward"] + row.passes[1] * found["both"]
-    count = len(made.images)
+    floor = (row.passes[0] * found["forward"] + row.passes[1] * found["both"]) * row.images / BATCH
+    count = row.images
     told: dict[str, object] = {"method": row.name, "ours (maps/s)": count / found["ours"]}
     told["peer (maps/s)"] = count / found["peer"] if row.peer else float("nan")
     told["ours / peer"] = found["peer"] / found["ours"] if row.peer else float("nan")
@@ -183,6 +184,50 @@ def zennit(made: Setting) -> Call:
     return call
 
 
+def perturbation(name: str, *, alike: bool) -> Callable[[Setting], Call]:
+    """Return the peer ``captum.attr.<name>``.
+
+    Either ``alike``, over the same 7 x 7 segments, 50 of them in one evaluation; or as it comes, where every number of
+    an image is a feature of its own and evaluated alone.
+    """
+
+    def peer(made: Setting) -> Call:
+        from captum import attr
+
+        method, rows = getattr(attr, name)(made.model), torch.arange(32) * 7 // 32
+        options = {"feature_mask": rows[:, None] * 7 + rows, "perturbations_per_eval": 50} if alike else {}
+        return lambda: method.attribute(made.images, target=made.targets, n_samples=MASKS, **options)
+
+    return peer
+
+
+def occlusion(made: Setting) -> Call:
+    """Return captum's Occlusion, 64 windows in one evaluation."""
+    from captum.attr import Occlusion
+
+    method, window = Occlusion(made.model), (3, 4, 4)
+    options = {"sliding_window_shapes": window, "strides": window, "perturbations_per_eval": 64}
+    return lambda: method.attribute(made.images, target=made.targets, **options)
+
+
+def rise(made: Setting) -> Call:
+    """Return RISE as its authors' program computes it: image by image, masked images in batches of 100."""
+    masks = torch.rand(MASKS, 1, 32, 32)
+
+    @torch.no_grad()
+    def one(image: Tensor) -> Tensor:
+        stack = masks * image
+        scores = torch.cat([made.model(batch).softmax(1) for batch in stack.split(100)])
+        return (scores.T @ masks.flatten(1)) / MASKS / 0.5
+
+    return lambda: [one(image[None]) for image in made.images]
+
+
+def project(entry: Mapping[str, Any]) -> Callable[[Setting], Call]:
+    """Return another method of the project in a peer's place, on the network as the steps have it."""
+    return lambda made: ours(entry, Setting(made.model.to(memory_format=torch.channels_last), *made[1:]))
+
+
 def rows() -> Iterable[Row]:
     """Yield the rows of the table."""
     yield Row("gradient", {"use": "gradient"}, captum("Saliency", abs=False), (0, 1))
@@ -200,7 +245,17 @@ def rows() -> Iterable[Row]:
     yield Row("full_grad", {"use": "full_grad"}, grad_cam("FullGrad"), (0, 1))
     yield Row("t_grad", {"use": "t_grad"}, None, (0, 1))
     yield Row("lrp, epsilon_plus", {"use": "lrp", "composite": "epsilon_plus"}, zennit, (1, 1))
-    yield Row("deep_lift", {"use": "deep_lift"}, captum("DeepLift"), (1, 1))
+    yield Row("deep_lift", {"use": "deep_lift"}, captum("DeepLift"), (1 / BATCH, 1))  # one baseline for all
+    windows = {"use": "occlusion", "window": 0.125, "stride": 1}
+    yield Row("occlusion", windows, occlusion, (65, 0), 8)
+    shap = {"use": "kernel_shap", "samples": MASKS}
+    yield Row("kernel_shap", shap, perturbation("KernelShap", alike=False), (MASKS + 2, 0), 8)
+    yield Row("kernel_shap, same segments", shap, perturbation("KernelShap", alike=True), (MASKS + 2, 0), 8)
+    yield Row("lime, same segments", {"use": "lime", "samples": MASKS}, perturbation("Lime", alike=True), (MASKS, 0), 8)
+    few = {"samples": MASKS, "grid": 8}
+    yield Row("rise", {"use": "rise", **few}, rise, (MASKS, 0), 8)
+    alike = {"use": "d_rise", **few, "similarity": plugins.signatures.names("similarity")}
+    yield Row("d_rise, 8 similarities, against rise", alike, project({"use": "rise", **few}), (MASKS, 0), 8)
 
 
 ROWS = list(rows())

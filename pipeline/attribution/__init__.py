@@ -13,10 +13,10 @@ Constants of a module: LABEL; FAMILY; REDUCE, how channels become one saliency n
 abs_max, abs_sum, sum, positive_sum; PASSES, how many passes an image takes; REQUIRES, names of functions of
 ``_requirements.py`` that must not refuse the network. A multi-map method defines ``parts(entry)``, which names its maps
 and uses no import. A method whose maps, of one channel, lie between certain numbers but for the chance of its draws may
-define ``bounds(entry)``, {part: [lowest, highest]}, None for an end that is open: it uses no import either, and is given
-the entry with the signature's defaults and ``similarity`` as {name: RANGE}. Arrays whose names start with ``aux_``, first
-axis the image, may stand after the maps in the dict, which is {"maps": maps, ...} for a method of one map: they are kept
-in the store and never scored.
+define ``bounds(entry)``, {part: [lowest, highest]}, None for an end that is open: it uses no import either, and is
+given the entry with the signature's defaults and ``similarity`` as {name: RANGE}. Arrays whose names start with
+``aux_``, first axis the image, may stand after the maps in the dict, which is {"maps": maps, ...} for a method of one
+map: they are kept in the store and never scored.
 
 Keyword parameters that the step fills in where a signature asks for them: ``generator`` (a CPU generator, re-seeded for
 every batch; draws are common to all images, so their shape has no N), ``ids`` ((N,) int64 places in the data set, from

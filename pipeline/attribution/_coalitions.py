@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from pipeline.attribution._folded import folded
 from pipeline.attribution._masked import masked_logits
 from pipeline.attribution._score import target_score
 from pipeline.attribution._segments import counts
@@ -84,5 +85,6 @@ def _scores(
     def shown(first: int, last: int) -> Tensor:
         return coalitions[first:last, segments[:, None]]
 
-    chunks = masked_logits(model, images, baseline, shown, len(coalitions))
-    return torch.cat([target_score(score, logits.double(), targets) for _, logits in chunks]).cpu()
+    with folded(model):
+        chunks = masked_logits(model, images, baseline, shown, len(coalitions))
+        return torch.cat([target_score(score, logits.double(), targets) for _, logits in chunks]).cpu()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.attribution._folded import folded
 from pipeline.attribution._target import target_logit
 
 
@@ -76,7 +77,7 @@ def layer_output(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     Raises:
         ValueError: if there is no such layer, or it does not give exactly one tensor.
     """
-    with recorded(model, layer) as outputs:
+    with folded(model, find(model, layer)), recorded(model, layer) as outputs:
         model(images)
     return only(outputs, layer)
 
@@ -86,7 +87,7 @@ def layer_gradient(model: nn.Module, images: Tensor, targets: Tensor, layer: str
 
     The backward pass goes from the logits to the layer and no further.
     """
-    with torch.enable_grad(), recorded(model, layer) as outputs:
+    with torch.enable_grad(), folded(model, find(model, layer)), recorded(model, layer) as outputs:
         total = target_logit(model, images, targets).sum()
     activation = only(outputs, layer)
     (gradient,) = torch.autograd.grad(total, activation)

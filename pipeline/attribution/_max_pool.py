@@ -24,9 +24,10 @@ def pooled(module: nn.MaxPool2d | nn.AdaptiveMaxPool2d, start: Tensor, features:
         features: what it was given, (N, C, H, W).
         output: what it gave.
     """
-    given = features.detach()
-    (before, origins), (maxima, places) = _winners(module, start), _winners(module, given)
-    change = maxima - before
+    given, (before, origins) = features.detach(), _winners(module, start)
+    places = getattr(output.grad_fn, "_saved_result1", None)  # torch keeps them for its own way back
+    places = _winners(module, given)[1] if places is None else places
+    change = output.detach() - before
     due = torch.where(change < 0, origins, places)
     multipliers = change.div_(_differences(given, start, due))
     if multipliers.sum().isnan():  # 0 / 0: where the maximum is the baseline's and at its place, a derivative

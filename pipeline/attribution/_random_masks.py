@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.attribution._folded import folded
 from pipeline.attribution._masked import CHUNK, masked_logits
 
 Similarity = Callable[[Tensor, Tensor], Tensor]
@@ -103,12 +104,13 @@ def weighed_masks(
     shape = (len(images), len(functions), *images.shape[2:])
     # gathered in double precision: sums of thousands, whose difference gives the variance
     total, square = torch.zeros(2, shape[0] * shape[1], shape[2] * shape[3], dtype=torch.float64, device=images.device)
-    for first in range(0, samples, most):
-        masks = draw(min(most, samples - first))
-        scores = _scores(model, images, targets, baseline, masks, functions).double().flatten(1).T
-        pixels = masks.double().flatten(1)
-        total.addmm_(scores, pixels)
-        square.addmm_(scores**2, pixels**2)
+    with folded(model):
+        for first in range(0, samples, most):
+            masks = draw(min(most, samples - first))
+            scores = _scores(model, images, targets, baseline, masks, functions).double().flatten(1).T
+            pixels = masks.double().flatten(1)
+            total.addmm_(scores, pixels)
+            square.addmm_(scores**2, pixels**2)
     variance = (square - total**2 / samples).clamp(min=0) / (samples - 1)
     return (total / samples).view(shape), (variance / samples).sqrt().view(shape)
 

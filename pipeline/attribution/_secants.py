@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import activation
 
+from pipeline.attribution._folded import folded
 from pipeline.attribution._max_pool import POOLS, pooled
 from pipeline.attribution._target import target_logit
 from pipeline.attribution._through import hooked, through
@@ -46,7 +47,7 @@ def differences(model: nn.Module, images: Tensor, start: Tensor, targets: Tensor
         targets: (N,) int64.
     """
     images = images.detach().requires_grad_()
-    with torch.enable_grad(), _multiplied(model, _noted(model, start)):
+    with torch.enable_grad(), folded(model), _multiplied(model, _noted(model, start)):
         total = target_logit(model, images, targets).sum()
     (multipliers,) = torch.autograd.grad(total, images)
     return (images.detach() - start) * multipliers

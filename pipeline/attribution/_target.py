@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from pipeline.attribution._folded import folded
+
 
 def target_logit(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     """Return the logit of each image's own target class: (N,)."""
@@ -15,7 +17,7 @@ def target_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor
     Summing the logits over the batch is exact because, in eval mode, image i's logit depends on image i only.
     """
     images = images.detach().requires_grad_()
-    with torch.enable_grad():
+    with torch.enable_grad(), folded(model):
         total = target_logit(model, images, targets).sum()
     (gradient,) = torch.autograd.grad(total, images)
     return gradient

@@ -11,6 +11,7 @@ a positive factor.
 import torch
 from torch import Tensor, nn
 
+from pipeline.attribution._folded import folded
 from pipeline.attribution._layers import find, only, recorded, to_image_size
 from pipeline.attribution._score import target_score
 
@@ -44,17 +45,18 @@ def ablation_cam(model: nn.Module, images: Tensor, targets: Tensor, *, layer: st
         ValueError: if the layer is "auto" or unknown, or does not give exactly one tensor.
     """
     images = images.detach()
-    with recorded(model, layer) as outputs:
+    with folded(model, find(model, layer)), recorded(model, layer) as outputs:
         whole = target_score("logit", model(images), targets)
     features = only(outputs, layer)
     weights = torch.zeros(features.shape[:2], dtype=whole.dtype, device=images.device)
     places, most = features.ne(0).flatten(2).any(2).nonzero(), max(CHUNK, len(images))
-    for first in range(0, len(places), most):
-        rows, channels = places[first : first + most].unbind(1)
-        ablated = features[rows]
-        ablated[torch.arange(len(rows), device=rows.device), channels] = 0
-        logits = _continued(model, images[rows], layer, ablated)
-        weights[rows, channels] = whole[rows] - target_score("logit", logits, targets[rows])
+    with folded(model, find(model, layer)):
+        for first in range(0, len(places), most):
+            rows, channels = places[first : first + most].unbind(1)
+            ablated = features[rows]
+            ablated[torch.arange(len(rows), device=rows.device), channels] = 0
+            logits = _continued(model, images[rows], layer, ablated)
+            weights[rows, channels] = whole[rows] - target_score("logit", logits, targets[rows])
     return to_image_size((weights[..., None, None] * features).sum(1, keepdim=True).relu(), images)
 
 

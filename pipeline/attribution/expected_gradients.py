@@ -11,6 +11,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
+from pipeline.attribution._folded import folded
 from pipeline.attribution._target import target_gradient, target_logit
 from pipeline.bounds import AtLeast
 
@@ -53,11 +54,12 @@ def expected_gradients(
     # half-precision images are summed in single precision: the last of many samples would round away
     wide = torch.promote_types(images.dtype, torch.float32)
     total = torch.zeros_like(images, dtype=wide)
-    for baseline, place in zip(baselines, _places(samples, generator), strict=True):
-        path = images - baseline
-        total += path * target_gradient(model, baseline + place * path, targets)
+    with folded(model):
+        for baseline, place in zip(baselines, _places(samples, generator), strict=True):
+            path = images - baseline
+            total += path * target_gradient(model, baseline + place * path, targets)
+        change = _change(model, images, baselines, targets, wide)
     maps = total / samples
-    change = _change(model, images, baselines, targets, wide)
     return {"maps": maps.to(images.dtype), "aux_gap": maps.sum((1, 2, 3)) - change, "aux_change": change}
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.attribution._baselines import baseline_images
+from pipeline.attribution._folded import folded
 from pipeline.attribution._target import target_gradient, target_logit
 from pipeline.bounds import Above, AtLeast
 
@@ -60,10 +61,11 @@ def integrated_gradients(
     # half-precision images are summed in single precision: the last of many steps would round away
     wide = torch.promote_types(images.dtype, torch.float32)
     total = torch.zeros_like(images, dtype=wide)
-    for step in range(steps):
-        total += target_gradient(model, start + (step + 0.5) / steps * path, targets)
+    with folded(model):
+        for step in range(steps):
+            total += target_gradient(model, start + (step + 0.5) / steps * path, targets)
+        change = _change(model, images, start, targets).to(wide)
     maps = path * total / steps
-    change = _change(model, images, start, targets).to(wide)
     return {"maps": maps.to(images.dtype), "aux_gap": maps.sum((1, 2, 3)) - change, "aux_change": change}
 
 

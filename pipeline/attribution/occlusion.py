@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.attribution._baselines import baseline_images
+from pipeline.attribution._folded import folded
 from pipeline.attribution._masked import masked_logits
 from pipeline.attribution._score import target_score
 from pipeline.bounds import Above, Between
@@ -66,10 +67,11 @@ def occlusion(
     def shown(first: int, last: int) -> Tensor:
         return ~_hidden(places[first:last], images)[:, None, None]
 
-    for masks, logits in masked_logits(model, images, start, shown, len(places)):
-        hidden = (~masks[:, 0, 0]).to(whole.dtype)
-        total += torch.einsum("mn,mhw->nhw", whole - target_score(score, logits, targets), hidden)
-        cover = cover + hidden.sum(0)
+    with folded(model):
+        for masks, logits in masked_logits(model, images, start, shown, len(places)):
+            hidden = (~masks[:, 0, 0]).to(whole.dtype)
+            total += torch.einsum("mn,mhw->nhw", whole - target_score(score, logits, targets), hidden)
+            cover = cover + hidden.sum(0)
     return (total / cover)[:, None].to(images.dtype)
 
 

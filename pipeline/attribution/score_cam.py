@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from pipeline.attribution._folded import folded
 from pipeline.attribution._layers import layer_output, to_image_size
 from pipeline.data._pixels import normalise
 
@@ -67,12 +68,10 @@ def score_cam(
         start = normalise(start, mean, std)
     classify = partial(_classify, model, probabilities=not channel_softmax)
     live = features.amax((2, 3)) > features.amin((2, 3))
-    scores = _scores(classify, images, targets, features, live, start)
-    weights = scores
-    if channel_softmax:
-        weights = scores.masked_fill(~live, -torch.inf).softmax(1)
-    elif baseline != "none":
-        weights = scores - classify(start)[0, targets, None]
+    with folded(model):
+        scores = _scores(classify, images, targets, features, live, start)
+        before = classify(start)[0, targets, None] if baseline != "none" and not channel_softmax else 0
+    weights = scores.masked_fill(~live, -torch.inf).softmax(1) if channel_softmax else scores - before
     weights = weights.masked_fill(~live, 0)[..., None, None]
     return to_image_size((weights * features).sum(1, keepdim=True).relu(), images)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.quasirandom import SobolEngine
 
 from pipeline.attribution._baselines import baseline_images
+from pipeline.attribution._folded import folded
 from pipeline.attribution._masked import masked_logits
 from pipeline.attribution._score import target_score
 from pipeline.bounds import Above, AtLeast, Between
@@ -76,8 +77,9 @@ def sobol(
         masks = _design(points, torch.arange(first, last, device=images.device))
         return masks[:, cells][:, None, None]
 
-    runs = masked_logits(model, images, start, shown, samples * (count + 2))
-    scores = torch.cat([target_score(score, logits, targets) for _, logits in runs])
+    with folded(model):
+        runs = masked_logits(model, images, start, shown, samples * (count + 2))
+        scores = torch.cat([target_score(score, logits, targets) for _, logits in runs])
     found, error = (each.T[:, None, cells] for each in total_indices(scores.unflatten(0, (-1, samples))))
     return {"maps": found.to(images.dtype), "aux_std_error": error}
 

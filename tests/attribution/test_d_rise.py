@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 
-from pipeline.attribution.d_rise import d_rise, parts
+from pipeline.attribution.d_rise import bounds, d_rise, parts
 from pipeline.attribution.rise import rise
 from pipeline.randomness import seeded
 
@@ -61,17 +61,20 @@ def test_the_sum_as_it_stands_is_the_expected_share_times_the_masks_that_show_a_
         torch.testing.assert_close(maps, 60 * 0.3 * share[name], rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("normalise", ["none", "expected"])
 @pytest.mark.parametrize("name", ALL)
-def test_the_sum_lies_between_the_planes_of_the_range_and_touches_them(name, images):
+def test_a_map_lies_between_its_bounds_and_touches_them(name, normalise, images):
     """A network that is certain whatever shows, of the class asked about or of another; full masks have no chance."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(144, 5)).double()
     model[1].weight.data.zero_()
     model[1].bias.data = torch.tensor([2000.0, 0, 0, 0, 0], dtype=torch.float64)
-    right = explain(model, images, torch.zeros(4, dtype=torch.int64), [name], probability=1.0, normalise="none")[name]
-    wrong = explain(model, images, torch.ones(4, dtype=torch.int64), [name], probability=1.0, normalise="none")[name]
-    low, high = MODULES[name].RANGE
-    assert high is None or (right - 60 * high).abs().max() < 1e-9
-    assert low is None or (wrong - 60 * low).abs().max() < 1e-9
+    settings = {"probability": 1.0, "normalise": normalise}
+    right = explain(model, images, torch.zeros(4, dtype=torch.int64), [name], **settings)[name]
+    wrong = explain(model, images, torch.ones(4, dtype=torch.int64), [name], **settings)[name]
+    low, high = bounds(settings | {"samples": 60, "similarity": {name: MODULES[name].RANGE}})[name]
+    assert (low, high).count(None) == MODULES[name].RANGE.count(None)
+    assert high is None or (right - high).abs().max() < 1e-9
+    assert low is None or (wrong - low).abs().max() < 1e-9
     assert (right > wrong).all() or name == "logit"
 
 

@@ -68,6 +68,16 @@ def test_the_settings_reach_the_masks(pooled, images, targets, monkeypatch):
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
 
 
+def test_a_map_lies_between_its_bounds_and_touches_them(images):
+    """A network that is certain whatever shows, of the class asked about or of another; full masks have no chance."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(144, 5)).double()
+    model[1].weight.data.zero_()
+    model[1].bias.data = torch.tensor([2000.0, 0, 0, 0, 0], dtype=torch.float64)
+    for target, bound in zip((1, 0), module.bounds({})["maps"], strict=True):
+        maps = explain(model, images, torch.full((4,), target), probability=1.0)["maps"]
+        assert (maps - bound).abs().max() < 1e-12
+
+
 def test_the_error_foretells_how_far_maps_of_other_seeds_lie_apart(pooled, images, targets):
     found = [explain(pooled, images, targets, seed, samples=40, grid=3) for seed in range(150)]
     maps, errors = (torch.stack([each[key] for each in found]) for key in ("maps", "aux_std_error"))

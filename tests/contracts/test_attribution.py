@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline import signatures
 from pipeline.attribution import _requirements
 from pipeline.attribution.gradient import gradient
 from pipeline.models._branches import Add
@@ -112,7 +113,7 @@ def made(network="pooled", shape=(4, 3, 12, 9)):
         if isinstance(module, nn.BatchNorm2d):
             for values in (module.weight, module.bias, module.running_mean, module.running_var):
                 nn.init.uniform_(values, 0.5, 1.5)
-    images = torch.randn(shape, dtype=torch.float64)
+    images = 4 * torch.randn(shape, dtype=torch.float64)  # answers differ by more than half precision rounds away
     targets, ids = torch.tensor([0, 3, 3, 4])[: shape[0]], torch.tensor([7, 0, 2, 11])[: shape[0]]
     return Case(model, layer, images, targets, ids)
 
@@ -458,7 +459,7 @@ def test_the_passes_are_as_many_as_the_module_says(name, network):
 
     case.model.register_forward_hook(watch)
     explain(name, case)
-    sizes = {"samples": 4, "steps": 4, "channels": 6, "base": 1}
+    sizes = {"samples": 4, "steps": 4, "channels": 6, "base": 1, "grid": 8, "windows": 11 * 8}
     said = {key: eval(text, sizes.copy()) for key, text in MODULES[name].PASSES.items()}
     images = len(case.images)
     expected = {"forward": images * said["forward"] + said.get("batch", 0), "backward": images * said["backward"]}
@@ -473,6 +474,17 @@ def test_a_module_names_its_paper_and_the_place_in_it(name):
 
 def test_no_two_methods_share_a_label():
     assert len({module.LABEL for module in MODULES.values()}) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if hasattr(MODULES[name], "bounds")])
+def test_bounds_are_those_of_maps_of_one_channel_and_need_no_import(name, case):
+    assert signatures.constant("attribution", name, "REDUCE") == "sum"  # which leaves one channel as it is
+    found = signatures.map_bounds({"use": name, "similarity": list(SIMILARITY)})
+    maps = maps_of(explain(name, case))
+    assert list(found) == list(maps)
+    assert all(values.shape[1] == 1 for values in maps.values())
+    assert all(low is None or high is None or low < high for low, high in found.values())
+    assert any(end is not None for ends in found.values() for end in ends)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,102 @@
+"""Batch norms that are folded away for a while."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pipeline.attribution._folded import folded
+from pipeline.attribution._target import target_gradient
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)]
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(32, 5)).double().eval()
+    for norm in (model[1], model[4]):
+        for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+            nn.init.uniform_(values, 0.3, 1.8)
+    return model
+
+
+def norms(model):
+    return sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+
+
+def test_logits_and_gradients_stay_what_they_are(network, images, targets):
+    shown = images.clone().requires_grad_()
+    expected = network(shown)
+    (slope,) = torch.autograd.grad(expected.gather(1, targets[:, None]).sum(), shown)
+    with folded(network):
+        assert norms(network) == 0
+        torch.testing.assert_close(network(images), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(target_gradient(network, images, targets), slope, rtol=1e-12, atol=1e-12)
+
+
+def test_afterwards_also_after_an_error_the_same_modules_are_there_in_the_same_order(network, images):
+    before = list(network.named_modules())
+    with pytest.raises(ZeroDivisionError), folded(network), folded(network):
+        raise ZeroDivisionError
+    assert list(network.named_modules()) == before
+    assert list(network.state_dict()) == list(nn.Sequential(*network).state_dict())
+
+
+def test_what_is_named_is_kept(network):
+    with folded(network, network[3]):
+        assert norms(network) == 1
+        assert isinstance(network[4], nn.BatchNorm2d)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_is_watched_is_kept(network, images, place):
+    seen = []
+    hook = network[place].register_forward_hook(lambda *_: seen.append(place))
+    with folded(network):
+        assert norms(network) == 1
+        network(images)
+    hook.remove()
+    assert seen == [place]
+
+
+def test_a_batch_norm_that_trains_or_keeps_no_statistics_stays(network):
+    network[1].train()
+    network[4] = nn.BatchNorm2d(4, track_running_stats=False).double().eval()
+    with folded(network):
+        assert norms(network) == 2
+
+
+def test_half_precision_keeps_its_batch_norms(network):
+    with folded(network.bfloat16()):
+        assert norms(network) == 2
+
+
+def test_outside_of_a_row_nothing_says_what_follows_what_and_nothing_is_folded(residual, images):
+    expected = residual(images)
+    with folded(residual):
+        assert norms(residual) == 1
+        assert torch.equal(residual(images), expected)
+
+
+class Skipping(nn.Sequential):
+    """Modules in a row that are not run in a row."""
+
+    def forward(self, images):
+        return functional.relu(self[1](images) + self[0](images))
+
+
+def test_a_sequential_with_a_forward_of_its_own_is_no_row():
+    model = Skipping(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)).eval()
+    with folded(model):
+        assert norms(model) == 1
+
+
+def test_a_shared_layer_is_folded_where_it_is_followed_by_its_norm_and_nowhere_else(images):
+    torch.manual_seed(0)
+    shared = nn.Conv2d(3, 3, 1)
+    model = nn.Sequential(shared, nn.BatchNorm2d(3), nn.ReLU(), shared, nn.ReLU()).double().eval()
+    nn.init.uniform_(model[1].running_mean, 0.3, 1.8)
+    expected = model(images)
+    with folded(model):
+        assert model[3] is shared
+        torch.testing.assert_close(model(images), expected, rtol=1e-12, atol=1e-12)
