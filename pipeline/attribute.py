@@ -8,15 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline import cli, loaded, machine, plugins, provenance, references, signatures, store
+from pipeline import cli, explainer, loaded, machine, plugins, provenance, signatures, store
 from pipeline.data._pixels import normalise
 from pipeline.models._guard import fault
-from pipeline.models._target import last_map
 from pipeline.progress import progress
-from pipeline.randomness import seeded
 
 Maps = dict[str, Tensor]
-PROBE = 3  # images that the guard and the requirements try
 
 
 def main(
@@ -60,34 +57,36 @@ def main(
     dataset = loaded.data(data, device, model)
     network = loaded.trained(model, weights, dataset)
     ids = torch.from_numpy(dataset.places(split, explain))
-    given, reason = _given(method, model, network, dataset, ids)
-    if reason:
+    prepared, reason = _prepared(method, precision, model, network, dataset, ids)
+    if prepared is None:
         logging.warning("skipped: %s", reason)
         store.skip(maps, made_by, reason)
         return
 
     targets = loaded.targets(target, predictions, dataset)
-    explain_batch = partial(_explain, method, network, given, precision, dataset, targets)
+    explain_batch = partial(_explain, prepared, network, targets)
     draft = store.begin(maps, made_by, len(ids), store.block_length(*dataset.images.shape[2:]))
     _fill(draft, ids, targets.cpu(), batch_size, explain_batch)
     store.publish(draft, parts=list(signatures.parts(method)))
 
 
-def _given(
-    method: dict[str, Any], model: dict[str, Any], network: nn.Module, dataset: loaded.Data, ids: Tensor
-) -> tuple[dict[str, Any], str | None]:
-    """Return what the method is given for every batch alike, and why it cannot explain this network, or None."""
-    probe = normalise(dataset.images[ids[:PROBE].to(dataset.images.device)], dataset.mean, dataset.std)
+def _prepared(
+    method: dict[str, Any],
+    precision: str,
+    model: dict[str, Any],
+    network: nn.Module,
+    dataset: loaded.Data,
+    ids: Tensor,
+) -> tuple[explainer.Method | None, str]:
+    """Return the method with what it asks for, or None and why it cannot explain this network."""
+    probe = explainer.probe(dataset, ids)
     if reason := fault(network, probe, len(dataset.classes)):
-        return {}, reason
-    layer = loaded.target_layer(method, model) or last_map(network, probe)
-    given: dict[str, Any] = {"layer": layer}
-    if signatures.asks("attribution", method, "references"):
-        places = references.eligible(dataset, ids)
-        if not len(places):
-            return {}, "no image is left to compare with: there are no training images, and all others are explained"
-        given["references"] = partial(references.draw, dataset, places)
-    return given, plugins.refusal(method, layer, network, probe)
+        return None, reason
+    prepared = explainer.prepared(method, precision, model, network, dataset, ids)
+    if prepared.given.get("references", True) is None:
+        return None, "no image is left to compare with: there are no training images, and all others are explained"
+    reason = plugins.refusal(method, prepared.given["layer"], network, probe)
+    return (None, reason) if reason else (prepared, "")
 
 
 def _fill(
@@ -103,25 +102,13 @@ def _fill(
         store.put(draft, rows, arrays | {"ids": ids[rows].numpy(), "targets": targets[ids[rows]].numpy()})
 
 
-def _explain(
-    method: dict[str, Any],
-    network: nn.Module,
-    given: dict[str, Any],
-    precision: str,
-    dataset: loaded.Data,
-    targets: Tensor,
-    ids: Tensor,
-) -> Maps:
-    """Return the maps of one batch by name, float32 on the CPU. The generator starts anew for every batch."""
+def _explain(method: explainer.Method, network: nn.Module, targets: Tensor, ids: Tensor) -> Maps:
+    """Return the maps of one batch by name, float32 on the CPU."""
+    dataset = method.dataset
     places = ids.to(dataset.images.device)
-    given = given | {"ids": ids, "labels": dataset.labels[places], "mean": dataset.mean, "std": dataset.std}
-    attribute = plugins.bind("attribution", method, generator=seeded("attribute"), **given)
     images = normalise(dataset.images[places], dataset.mean, dataset.std)
-    images = images.contiguous(memory_format=torch.channels_last)  # as the network's weights lie
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        maps = attribute(network, images, targets[places])
-    parts = maps if isinstance(maps, dict) else {"maps": maps}
-    return {name: part.float().cpu() for name, part in parts.items()}
+    maps = explainer.explained(method, network, ids, images, targets[places])
+    return {name: part.cpu() for name, part in maps.items()}
 
 
 if __name__ == "__main__":

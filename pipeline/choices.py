@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.listing import seen
 from pipeline.outside import origin, pretrained
 from pipeline.plan import retrained, runs, split_address
-from pipeline.signatures import COMMON, addresses, constant, parts
+from pipeline.signatures import COMMON, addresses, asks, constant, map_bounds, parts
 
 Wildcards = Mapping[str, Any]
 
@@ -70,11 +70,11 @@ def _attribute(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any
 
 
 def _evaluate(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "model": network(config["models"][w["model"]]),
-        "reduce": reductions(config["methods"][w["method"]]),
-        "metrics": dict(config["metrics"]),
-    }
+    method, metrics = config["methods"][w["method"]], dict(config["metrics"])
+    chosen = {"model": network(config["models"][w["model"]]), "reduce": reductions(method), "metrics": metrics}
+    if any(asks("evaluation", entry, "attribute") for entry in metrics.values()):
+        chosen |= {"method": plugin("attribution", method), "precision": method.get("precision", "float32")}
+    return chosen
 
 
 def _retrain(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _summarise(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any
     facts = constant
     models = {name: facts("models", entry["use"], "LABEL").format(**entry) for name, entry in config["models"].items()}
     metrics = {
-        name: {key.lower(): facts("evaluation", entry["use"], key) for key in ("LABEL", "HIGHER_IS_BETTER")}
+        name: {key.lower(): facts("evaluation", entry["use"], key) for key in ("LABEL", "HIGHER_IS_BETTER", "X")}
         for name, entry in config["metrics"].items()
     }
     study = {
@@ -134,7 +134,7 @@ def _labels(name: str, entry: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     reduce = reductions(entry)
     return {
         address: {
-            "label": label if part == "maps" else f"{label}, {part}",
+            "label": label if part == "maps" else f"{label}, {_spoken(part, entry)}",
             "family": family,
             "reduce": reduce[part],
         }
@@ -142,8 +142,23 @@ def _labels(name: str, entry: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     }
 
 
+def _spoken(part: str, entry: Mapping[str, Any]) -> str:
+    """Return what a part is called: the label of its similarity, where it is one of the entry's."""
+    return constant("similarity", part, "LABEL") if part in entry.get("similarity", ()) else part
+
+
 def _exhibit(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
-    return {"dataset": w["dataset"], "model": w["model"], "methods": labels(config), "per_class": config["gallery"]}
+    shown = {name: _bounded(config["methods"][name], facts) for name, facts in labels(config).items()}
+    return {"dataset": w["dataset"], "model": w["model"], "methods": shown, "choice": config["gallery"]}
+
+
+def _bounded(entry: Mapping[str, Any], shown: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """Return {address: {label, family, reduce, bounds}}; bounds hold where ``sum`` leaves the map as it is."""
+    found = map_bounds(entry)
+    return {
+        address: {**facts, "bounds": found[split_address(address)[1]] if facts["reduce"] == "sum" else [None, None]}
+        for address, facts in shown.items()
+    }
 
 
 def _page(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,8 @@ def check_entry(where: str, layer: str, entry: Mapping[str, Any]) -> None:
     _check_parameters(where, layer, use, stated)
     if (layer, use) == ("models", "custom"):
         outside.check_custom(where, entry["entry"])
+    if layer == "attribution" and "similarity" in entry:
+        _check_similarity(f"{where}.similarity", entry["similarity"])
     if "base" in entry:
         check_entry(f"{where}.base", layer, entry["base"])
         for key in READ.keys() & entry["base"].keys():
@@ -120,6 +122,13 @@ def _check_parameters(where: str, layer: str, use: str, stated: Mapping[str, Any
     for key, value in stated.items():
         if (wish := mismatch(value, known[key].annotation)) is not None:
             raise ValueError(f"config, {where}.{key}: it must be {wish}; it is {value!r}")
+
+
+def _check_similarity(where: str, stated: object) -> None:
+    """Raise ValueError unless modules of pipeline/similarity are listed, each once: they name the method's maps."""
+    if not isinstance(stated, list) or not stated or any(stated.count(name) > 1 for name in stated):
+        raise ValueError(f"config, {where}: it must be a list of similarities, each named once; it is {stated!r}")
+    _check_choices(where, stated, names("similarity"), "similarity")
 
 
 def _check_retraining(config: Mapping[str, Any]) -> None:

@@ -1,18 +1,16 @@
 """Step: every metric on every map of one method, on one trained network."""
 
-import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from pipeline import cli, files, loaded, machine, plugins, provenance, store
+from pipeline import cli, explainer, files, judged, loaded, machine, plugins, provenance, signatures, store
 from pipeline.data._pixels import normalise
-from pipeline.evaluation._fills import fill_pixels
 from pipeline.evaluation._ranking import saliency_rank
 from pipeline.evaluation._reduce import reduce_channels
 from pipeline.progress import progress
@@ -26,11 +24,13 @@ def main(
     model: dict[str, Any],
     reduce: dict[str, str],
     metrics: dict[str, dict[str, Any]],
+    method: dict[str, Any] | None = None,
+    precision: str = "float32",
     batch_size: int = 256,
     gpu: int = 0,
     threads: int = 1,
 ) -> None:
-    """Score the maps; a metric whose store stands as it should is taken over.
+    """Score the maps; a metric whose store stands as it should is taken over, one that makes no sense is left out.
 
     Args:
         data: marker of the data set's store.
@@ -40,38 +40,38 @@ def main(
         model: the network's entry.
         reduce: how the channels of each map become one saliency number, such as {"maps": "abs_max"}.
         metrics: name -> entry of each metric, such as {"deletion": {"use": "deletion", "steps": 28}}.
+        method: the method's entry, where a metric asks for ``attribute``.
+        precision: in which the network computed the maps, where a metric asks for ``attribute``.
         batch_size: images of one call of a metric.
         gpu: 1 to run on a GPU, 0 on the CPU.
         threads: CPU threads.
     """
     device = machine.prepare(threads, gpu)
     inputs = {"data": data, "weights": weights, "maps": maps}
-    made_by = provenance.record("evaluate", {"model": model, "reduce": reduce, "metrics": metrics}, inputs)
+    settings = {"model": model, "reduce": reduce}
+    again = {"method": method, "precision": precision} if method else {}
+    made_by = provenance.record("evaluate", settings | {"metrics": metrics} | again, inputs)
     if reason := store.skipped(maps):
-        _write_index(index, {"provenance": made_by, "skipped": reason, "stores": {}})
+        _write_index(index, {"provenance": made_by, "skipped": reason, "left_out": {}, "stores": {}})
         return
 
     dataset = loaded.data(data, device, model)
     network = loaded.trained(model, weights, dataset)
-    ids, targets = map(torch.from_numpy, store.read(maps, "ids", "targets"))
-    block = store.block_length(*dataset.images.shape[2:])
+    (ids,) = map(torch.from_numpy, store.read(maps, "ids"))
+    prepared = explainer.prepared(method, precision, model, network, dataset, ids) if method else None
+    subject = judged.Subject(network, dataset, loaded.masks(data), reduce, prepared)
+    left_out = _left_out(subject, ids, metrics)
+    kept = {name: entry for name, entry in metrics.items() if name not in left_out}
     drafts = {}
-    for name, entry in metrics.items():
-        one = provenance.made("evaluate", {"model": model, "reduce": reduce, "metric": entry}, inputs, device.type)
-        drafts[name] = store.begin(Path(index).with_name(f"{name}.zarr") / "zarr.json", one, len(ids), block)
-    due = {name: {rows.start for rows in store.due(draft)} for name, draft in drafts.items()}
-    starts = sorted(set().union(*due.values()))
-    for start in progress(starts, len(starts), "blocks"):
-        rows = slice(start, min(start + block, len(ids)))
-        wanted = {name: entry for name, entry in metrics.items() if start in due[name]}
-        maps_of = dict(zip(reduce, store.read(maps, *reduce, rows=rows), strict=True))
-        images = _Images(dataset, ids[rows], targets[rows])
-        for name, arrays in _block(network, images, maps_of, reduce, wanted, batch_size).items():
-            store.put(drafts[name], rows, arrays)
-    for draft in drafts.values():
-        store.publish(draft)
+    for name, entry in kept.items():
+        asked = again if _asks(entry) else {}
+        own = settings | {"metric": entry} | asked
+        one = provenance.made("evaluate", own, inputs, device.type, precision if asked else "float32")
+        marker = Path(index).with_name(f"{name}.zarr") / "zarr.json"
+        drafts[name] = store.begin(marker, one, len(ids), store.block_length(*dataset.images.shape[2:]))
+    _fill(drafts, subject, maps, kept, batch_size)
     digests = {name: store.attributes(draft.marker)["digest"] for name, draft in drafts.items()}
-    _write_index(index, {"provenance": made_by, "skipped": None, "stores": digests})
+    _write_index(index, {"provenance": made_by, "skipped": None, "left_out": left_out, "stores": digests})
 
 
 def array_name(part: str, key: str) -> str:
@@ -79,38 +79,48 @@ def array_name(part: str, key: str) -> str:
     return key if part == "maps" else f"{part}.{key}"
 
 
-class _Images(NamedTuple):
-    """What is known of the images of one block."""
+def _asks(entry: Mapping[str, Any]) -> bool:
+    return signatures.asks("evaluation", entry, "attribute")
 
-    dataset: loaded.Data
-    ids: Tensor
-    targets: Tensor
+
+def _left_out(subject: judged.Subject, ids: Tensor, metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Return {metric: why it can say nothing of this method, data set or network}."""
+    probe = explainer.probe(subject.dataset, ids)
+    masks = None if subject.masks is None else subject.masks[ids]
+    reasons = {}
+    for name, entry in metrics.items():
+        method = subject.method.entry if subject.method and _asks(entry) else None
+        reasons[name] = plugins.unfit(entry, subject.network, probe, method=method, masks=masks)
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _fill(
+    drafts: Mapping[str, store.Draft], subject: judged.Subject, maps: str, metrics: Mapping[str, Any], batch_size: int
+) -> None:
+    """Write the blocks of every metric's store that are due, each map being read once, and publish the stores."""
+    due = {name: {rows.start: rows for rows in store.due(draft)} for name, draft in drafts.items()}
+    blocks = {start: rows for own in due.values() for start, rows in own.items()}
+    for start in progress(sorted(blocks), len(blocks), "blocks"):
+        found = store.read(maps, "ids", "targets", *subject.reduce, rows=blocks[start])
+        ids, targets, *values = map(torch.from_numpy, found)
+        wanted = {name: metrics[name] for name in drafts if start in due[name]}
+        for name, arrays in _block(subject, ids, targets, values, wanted, batch_size).items():
+            store.put(drafts[name], blocks[start], arrays)
+    for draft in drafts.values():
+        store.publish(draft)
 
 
 def _block(
-    network: nn.Module,
-    images: _Images,
-    maps: Mapping[str, NDArray[Any]],
-    reduce: Mapping[str, str],
+    subject: judged.Subject,
+    ids: Tensor,
+    targets: Tensor,
+    maps: list[Tensor],
     metrics: Mapping[str, Any],
     batch_size: int,
 ) -> dict[str, dict[str, NDArray[Any]]]:
-    """Return the arrays of each metric for one block, those of each of the method's maps under their own names."""
-    scores: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in metrics}
-    for part, how in reduce.items():
-        saliency = reduce_channels(torch.from_numpy(maps[part]), how)
-        for name, arrays in _scores(network, images, saliency, metrics, batch_size).items():
-            scores[name] |= {array_name(part, key): array for key, array in arrays.items()}
-    return scores
-
-
-def _scores(
-    network: nn.Module, found: _Images, saliency: Tensor, metrics: Mapping[str, Any], batch_size: int
-) -> dict[str, dict[str, NDArray[Any]]]:
     """Return the arrays of each metric for one block, computed in batches."""
-    batches = []
-    for ids, targets, part in zip(*(x.split(batch_size) for x in (found.ids, found.targets, saliency)), strict=True):
-        batches.append(_batch(network, found.dataset, ids, targets, part, metrics))
+    split = zip(*(x.split(batch_size) for x in (ids, targets, *maps)), strict=True)
+    batches = [_batch(subject, part[0], part[1], part[2:], metrics) for part in split]
     return {
         name: {key: torch.cat([batch[name][key] for batch in batches]).cpu().numpy() for key in batches[0][name]}
         for name in metrics
@@ -118,24 +128,24 @@ def _scores(
 
 
 def _batch(
-    network: nn.Module, dataset: loaded.Data, ids: Tensor, targets: Tensor, saliency: Tensor, metrics: Mapping[str, Any]
+    subject: judged.Subject, ids: Tensor, targets: Tensor, maps: Sequence[Tensor], metrics: Mapping[str, Any]
 ) -> dict[str, dict[str, Tensor]]:
-    """Return what each metric gives for one batch; ranks and fills are shared between them."""
-    device = dataset.images.device
-    places, saliency = ids.to(device), saliency.to(device)
+    """Return what each metric gives for one batch, the arrays of each of the method's maps under their own names.
+
+    Ranks are shared between the metrics, fills and what the method says when it is asked again between the maps too.
+    """
+    dataset = subject.dataset
+    places, targets = ids.to(dataset.images.device), targets.to(dataset.images.device)
     images = normalise(dataset.images[places], dataset.mean, dataset.std)
-    given = {
-        "ids": ids,
-        "labels": dataset.labels[places],
-        "mean": dataset.mean,
-        "std": dataset.std,
-        "ranks": saliency_rank(saliency, ids),
-        "fills": functools.cache(lambda name: fill_pixels(name, images, ids, dataset.mean, dataset.std)),
-    }
-    return {
-        name: plugins.bind("evaluation", entry, **given)(network, images, targets.to(device), saliency)
-        for name, entry in metrics.items()
-    }
+    given, again = judged.given(subject, ids, images), judged.attributes(subject, ids, images, targets)
+    found: dict[str, dict[str, Tensor]] = {name: {} for name in metrics}
+    for (part, how), values in zip(subject.reduce.items(), maps, strict=True):
+        saliency = reduce_channels(values, how).to(places.device)
+        own = given | {"ranks": saliency_rank(saliency, ids), "attribute": again.get(part)}
+        for name, entry in metrics.items():
+            arrays = plugins.bind("evaluation", entry, **own)(subject.network, images, targets, saliency)
+            found[name] |= {array_name(part, key): array for key, array in arrays.items()}
+    return found
 
 
 def _write_index(index: str, content: Mapping[str, Any]) -> None:

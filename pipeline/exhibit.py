@@ -1,4 +1,4 @@
-"""Step: gather a few images of each class with what every method says of them, for the coherence figure."""
+"""Step: gather a few images with what every method says of them, for the figures that show maps."""
 
 from typing import Any
 
@@ -10,7 +10,13 @@ from pipeline.plan import split_address
 
 
 def main(
-    data: str, maps: list[str], pictures: str, dataset: str, model: str, methods: dict[str, Any], per_class: int
+    data: str,
+    maps: list[str],
+    pictures: str,
+    dataset: str,
+    model: str,
+    methods: dict[str, Any],
+    choice: int | dict[str, Any],
 ) -> None:
     """Read the images and the maps, reduce the maps' channels, write the chosen ones.
 
@@ -20,25 +26,25 @@ def main(
         pictures: marker of the store to write.
         dataset: name of the data set.
         model: name of the network.
-        methods: entry -> {address: {"label", "family", "reduce"}} of each of its maps.
-        per_class: images of each class.
+        methods: entry -> {address: {"label", "family", "reduce", "bounds"}} of each of its maps.
+        choice: images of each class, or {"pairs": [[true class, explained class]], "count": images of each pair}.
     """
-    settings = {"dataset": dataset, "model": model, "methods": methods, "per_class": per_class}
+    settings = {"dataset": dataset, "model": model, "methods": methods, "choice": choice}
     made_by = provenance.made("exhibit", settings, dict(zip(methods, maps, strict=True)) | {"data": data})
 
     images, labels = store.read(data, "images", "labels")
+    classes = store.attributes(data)["classes"]
     shown = {entry: marker for entry, marker in zip(methods, maps, strict=True) if not store.skipped(marker)}
     arrays: dict[str, Any] = {}
     kept = []
     for entry, marker in shown.items():
         ids, targets = store.read(marker, "ids", "targets")
-        rows = gallery.choose(labels[ids], ids, per_class)
+        rows = gallery.choose(choice, classes, labels[ids], targets, ids)
         arrays |= {"ids": ids[rows], "targets": targets[rows], "labels": labels[ids[rows]], "image": images[ids[rows]]}
         for address, facts in methods[entry].items():
             (values,) = store.read(marker, split_address(address)[1])
             arrays[address] = reduce_channels(torch.from_numpy(values[rows]), facts["reduce"]).numpy()
             kept.append({"method": address, **facts})
-    classes = store.attributes(data)["classes"]
     gallery.write(pictures, made_by, arrays, methods=kept, dataset=dataset, model=model, classes=classes)
 
 

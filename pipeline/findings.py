@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pipeline import plan, store
 from pipeline.plan import split_address
 
+ALL = "all"  # stands for the metric where a method was skipped
+
 
 class Found(NamedTuple):
     """One metric of one map of one method: whose it is, then its arrays (S, N, ...) over training seeds and images."""
@@ -31,7 +33,7 @@ def networks(study: Mapping[str, Any]) -> dict[tuple[str, str], list[dict[str, A
 
 
 def index(results: str, run: Mapping[str, Any], entry: str) -> dict[str, Any]:
-    """Return what the evaluation of a method on one network wrote: stores, or why it was skipped."""
+    """Return what the evaluation of a method on one network wrote: stores, or why there are none."""
     path = plan.path("index", {"results": results}, {**run, "method": entry})
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
@@ -40,11 +42,13 @@ def scores(results: str, study: Mapping[str, Any]) -> Iterator[Found]:
     """Yield what every metric found for every map, then the differences of metrics that the study asks for."""
     for (dataset, model), runs in networks(study).items():
         for entry, addresses in study["methods"].items():
-            if any(index(results, run, entry)["skipped"] for run in runs):
+            missing = _reasons(results, runs, entry)
+            if None in missing:
                 continue
             for address, facts in addresses.items():
                 names = {"dataset": dataset, "model": model, "method": address, **facts}
-                found = {m: _stacked(results, runs, entry, address, m, names, study) for m in study["metrics"]}
+                kept = [metric for metric in study["metrics"] if metric not in missing]
+                found = {m: _stacked(results, runs, entry, address, m, names, study) for m in kept}
                 yield from found.values()
                 yield from _differences(found, study, names)
 
@@ -64,12 +68,22 @@ def retrained(results: str, study: Mapping[str, Any]) -> Iterator[tuple[dict[str
                     yield names, pd.concat(tables)
 
 
-def left_out(results: str, study: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield (data set, model, method, reason) of every combination that was skipped."""
+def left_out(results: str, study: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield (data set, model, method, metric, reason) of what was left out; metric is "all" of a skipped method."""
     for (dataset, model), runs in networks(study).items():
         for entry in study["methods"]:
-            reasons = {reason for run in runs if (reason := index(results, run, entry)["skipped"])}
-            yield from ((dataset, model, entry, reason) for reason in sorted(reasons))
+            for metric, reasons in _reasons(results, runs, entry).items():
+                yield from ((dataset, model, entry, metric or ALL, reason) for reason in reasons)
+
+
+def _reasons(results: str, runs: list[dict[str, Any]], entry: str) -> dict[str | None, list[str]]:
+    """Return {metric: why it was left out for a method on one of these networks}; None: why the method was skipped."""
+    found: dict[str | None, set[str]] = {}
+    for each in (index(results, run, entry) for run in runs):
+        for metric, reason in {None: each["skipped"], **each["left_out"]}.items():
+            if reason:
+                found.setdefault(metric, set()).add(reason)
+    return {metric: sorted(reasons) for metric, reasons in found.items()}
 
 
 def skipped_files(results: str, study: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -97,12 +111,15 @@ def _stacked(
         arrays.append(store.read(folder / f"{metric}.zarr" / "zarr.json", *keys[: 3 if has_curve else 1]))
     stacked = [np.stack(values).astype(np.float64) for values in zip(*arrays, strict=True)]
     facts = study["metrics"][metric]
-    whose = {**names, "metric": metric, "metric_label": facts["label"], "higher_is_better": facts["higher_is_better"]}
+    whose = {**names, "metric": metric, "metric_label": facts["label"], "x_name": facts["x"]}
+    whose["higher_is_better"] = facts["higher_is_better"]
     return Found(whose, stacked[0], stacked[1] if has_curve else None, stacked[2][0, 0] if has_curve else None)
 
 
 def _differences(found: Mapping[str, Found], study: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Found]:
     for name, (plus, minus) in study["differences"].items():
+        if plus not in found or minus not in found:
+            continue
         label = f"{found[plus].names['metric_label']} - {found[minus].names['metric_label']}"
         better = {"higher_is_better": found[plus].names["higher_is_better"]}
         whose = {**names, "metric": name, "metric_label": label, **better}

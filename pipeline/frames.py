@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline import gallery
 
-TEXTS = ("dataset", "model", "method", "label", "family", "reduce", "metric", "metric_label", "mode", "class")
+TEXTS = ("dataset", "model", "method", "label", "family", "reduce", "metric", "metric_label", "x_name", "mode", "class")
 
 
 def read(path: str | Path) -> pd.DataFrame:

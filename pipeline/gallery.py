@@ -1,5 +1,6 @@
-"""The pictures of the coherence figure: a few images of each class, and what every method says of them."""
+"""The pictures that figures show: a few images of each class or pair of classes, and what every method says of them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,44 @@ from numpy.typing import NDArray
 
 from pipeline import store
 
-COLUMNS = ["dataset", "model", "method", "label", "family", "id", "class", "target", "pixels"]
+COLUMNS = ["dataset", "model", "method", "label", "family", "id", "class", "target", "low", "high", "pixels"]
 
 
-def choose(labels: NDArray[np.int64], ids: NDArray[np.int64], per_class: int) -> NDArray[np.int64]:
-    """Return the rows of the first ``per_class`` images of each class, class after class, in the order of their ids."""
+def choose(
+    choice: int | Mapping[str, Any],
+    classes: Sequence[str],
+    labels: NDArray[np.int64],
+    targets: NDArray[np.int64],
+    ids: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return the rows of the images to show, group after group, each in the order of its ids.
+
+    Args:
+        choice: images of each class; or {"pairs": [[true class, explained class]], "count": images of each pair}, with
+            names or indices of classes. Where there are fewer, those are shown.
+        classes: the names of all classes.
+        labels: (N,), the class of each image.
+        targets: (N,), the class explained for it.
+        ids: (N,), its place in the data set.
+
+    Raises:
+        ValueError: if there is no such class.
+    """
     order = np.argsort(ids, kind="stable")
-    rows = [order[labels[order] == name][:per_class] for name in np.unique(labels)]
-    return np.concatenate(rows)
+    if isinstance(choice, Mapping):
+        count, pairs = choice["count"], [[_index(name, classes) for name in pair] for pair in choice["pairs"]]
+        groups = [(labels == true) & (targets == explained) for true, explained in dict.fromkeys(map(tuple, pairs))]
+    else:
+        count, groups = choice, [labels == index for index in np.unique(labels)]
+    return np.concatenate([order[group[order]][:count] for group in groups])
+
+
+def _index(name: str | int, classes: Sequence[str]) -> int:
+    names = dict(zip(classes, range(len(classes)), strict=True))
+    index = name if isinstance(name, int) else names.get(name)
+    if index is None or not 0 <= index < len(names):
+        raise ValueError(f"gallery.pairs: no class is called {name!r}; there are {json.dumps(list(names))}")
+    return index
 
 
 def write(
@@ -28,10 +59,11 @@ def write(
     **names: Any,
 ) -> None:
     """Publish the store: ``image`` and one array for each method, rows are images; ``names`` become attributes."""
-    if not arrays:
-        store.skip(marker, made_by, "every method was skipped")
+    length = len(arrays["ids"]) if arrays else 0
+    if not length:
+        reason = "none of the images that are explained is of a chosen pair of classes"
+        store.skip(marker, made_by, reason if arrays else "every method was skipped")
         return
-    length = len(arrays["ids"])
     draft = store.begin(marker, made_by, length, length)
     for rows in store.due(draft):
         store.put(draft, rows, arrays)
@@ -41,7 +73,8 @@ def write(
 def read(marker: str | Path) -> pd.DataFrame:
     """Return the tidy frame of a gallery: one row for each image and method, the picture itself first.
 
-    Columns: dataset, model, method, label, family, id, class, target, and pixels: (H, W) or (H, W, 3) uint8 of the
+    Columns: dataset, model, method, label, family, id, class, target; low and high, between which the saliency lies but
+    for the chance of the method's draws, nan where there is no bound; and pixels: (H, W) or (H, W, 3) uint8 of the
     picture where method is "image", else (H, W) float32 saliency.
     """
     found = store.attributes(marker)
@@ -52,9 +85,11 @@ def read(marker: str | Path) -> pd.DataFrame:
     rows = []
     for entry in entries:
         pixels = _pictures(images) if entry["method"] == "image" else store.read(marker, entry["method"])[0]
+        low, high = (np.nan if end is None else float(end) for end in entry.get("bounds", (None, None)))
         for place in range(len(ids)):
-            row = {"id": int(ids[place]), "class": found["classes"][labels[place]], "pixels": pixels[place]}
-            rows.append(entry | row | {"target": found["classes"][targets[place]]})
+            names = {"class": found["classes"][labels[place]], "target": found["classes"][targets[place]]}
+            row = {"id": int(ids[place]), "low": low, "high": high, "pixels": pixels[place]}
+            rows.append(entry | names | row)
     frame = pd.DataFrame(rows).assign(dataset=found["dataset"], model=found["model"])
     return frame[COLUMNS]
 

@@ -67,6 +67,15 @@ def data(marker: str, device: torch.device, model: Mapping[str, Any]) -> Data:
     return Data(pixels, truth, split, found["classes"], mean, std)
 
 
+def masks(marker: str) -> Tensor | None:
+    """Return where the object is in every image of a data set, (N, H, W) bool, or None where the data set has no masks.
+
+    They are read apart from the images, on the CPU: only metrics look at them.
+    """
+    there = "masks" in store.attributes(marker)["blocks"]
+    return torch.from_numpy(store.read(marker, "masks")[0]) if there else None
+
+
 def untrained(entry: Mapping[str, Any], dataset: Data) -> nn.Module:
     """Return the untrained network of a model's entry for this data set, on its device."""
     _, channels, height, width = dataset.images.shape

@@ -124,8 +124,8 @@ def _entry(layer: str, entry: Mapping[str, Any]) -> Iterator[str]:
             yield entry["entry"].partition(":")[0]
         if _requires(f"pipeline.{layer}.{entry['use']}"):
             yield f"pipeline.{layer}._requirements"
-    if layer == "attribution":
-        yield from (f"pipeline.similarity.{name}" for name in entry.get("similarity", ()))
+        if layer == "attribution":
+            yield from (f"pipeline.similarity.{name}" for name in entry.get("similarity", ()))
     if "base" in entry:
         yield from _entry(layer, entry["base"])
 

@@ -79,19 +79,35 @@ def constant(layer: str, name: str, key: str) -> Any:
 
 def parts(entry: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the maps that a method's entry yields; a method of one map calls it ``maps``."""
-    try:
-        function = _function("attribution", entry["use"], "parts")
-    except StopIteration:
-        return ("maps",)
-    function.returns, function.args.args[0].annotation = None, None  # so that it runs without the module's imports
-    scope: dict[str, Any] = {}
-    exec(compile(ast.fix_missing_locations(ast.Module([function], [])), entry["use"], "exec"), scope)
-    return tuple(scope["parts"](entry))
+    return tuple(_alone("parts", entry) or ("maps",))
+
+
+def map_bounds(entry: Mapping[str, Any]) -> dict[str, list[float | None]]:
+    """Return {part: [lowest, highest]} of what the maps of a method's entry can hold, None where nothing bounds them.
+
+    The ``bounds`` of its module is given the entry with its defaults, and its similarities as {name: RANGE}.
+    """
+    stated = {key: ast.literal_eval(text) for key, text in defaults("attribution", entry["use"]).items() if text}
+    ranges = {name: constant("similarity", name, "RANGE") for name in entry.get("similarity", ())}
+    found = _alone("bounds", stated | dict(entry) | {"similarity": ranges}) or {}
+    return {part: list(found.get(part, (None, None))) for part in parts(entry)}
 
 
 def addresses(name: str, entry: Mapping[str, Any]) -> list[str]:
     """Return how scores and tables call the maps of a method's entry: ``<entry>``, or ``<entry>.<part>`` for each."""
     return [name if part == "maps" else f"{name}.{part}" for part in parts(entry)]
+
+
+def _alone(name: str, entry: Mapping[str, Any]) -> Any:
+    """Return what function ``name`` of an entry's method says of it, run without its module; None where it has none."""
+    try:
+        function = _function("attribution", entry["use"], name)
+    except StopIteration:
+        return None
+    function.returns, function.args.args[0].annotation = None, None  # they need the module's imports
+    scope: dict[str, Any] = {}
+    exec(compile(ast.fix_missing_locations(ast.Module([function], [])), entry["use"], "exec"), scope)
+    return scope[name](entry)
 
 
 @functools.cache
@@ -120,15 +136,14 @@ def mismatch(value: object, annotation: Any) -> str | None:
         return None
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        wish = " and ".join([_words(arguments[0]), *map(str, arguments[1:])])
         fits = mismatch(value, arguments[0]) is None and all(value in bound for bound in arguments[1:])
-        return None if fits else wish
+        return None if fits else _words(annotation)
     if origin is typing.Literal:
         return None if value in arguments else f"one of {', '.join(map(str, arguments))}"
     if origin is dict:
         return None if isinstance(value, Mapping) and all(isinstance(key, str) for key in value) else "a mapping"
     if origin in {list, tuple}:
-        fits = isinstance(value, list) and all(mismatch(item, arguments[0]) is None for item in value)
+        fits = isinstance(value, list | tuple) and all(mismatch(item, arguments[0]) is None for item in value)
         return None if fits else f"a list, each item {_words(arguments[0])}"
     if arguments:  # a union: X | None
         return None if any(mismatch(value, choice) is None for choice in arguments) else _words(annotation)
@@ -147,6 +162,9 @@ def is_plain(value: object, annotation: Any) -> bool:
 def _words(annotation: Any) -> str:
     if typing.get_origin(annotation) is dict:
         return "a mapping"
+    if typing.get_origin(annotation) is typing.Annotated:
+        kind, *bounds = typing.get_args(annotation)
+        return " and ".join([_words(kind), *map(str, bounds)])
     plain = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "nothing"}
     if annotation in plain:
         return plain[annotation]

@@ -16,8 +16,8 @@ NETWORK = ["dataset", "model", "label", "seed"]
 ACCURACY = [*NETWORK, "parameters", "published", "class", "correct", *INTERVAL]
 COVERAGE = [*NETWORK, "coverage", "confidence", *INTERVAL]
 SCORES = [*WHOSE, "reduce", "metric", "metric_label", "higher_is_better", *INTERVAL]
-CURVES = [*WHOSE, "metric", "metric_label", "x", *INTERVAL]
-LEFT_OUT = ["dataset", "model", "method", "reason"]
+CURVES = [*WHOSE, "metric", "metric_label", "x_name", "x", *INTERVAL]
+LEFT_OUT = ["dataset", "model", "method", "metric", "reason"]
 RETRAINING = [*WHOSE, "mode", "fraction", *INTERVAL, "chance"]
 
 
@@ -91,10 +91,10 @@ def _summary(results: str, skipped: pd.DataFrame, unread: list[str]) -> str:
         "",
         "## Combinations left out",
         "",
-        "| data set | network | method | reason |",
-        "|---|---|---|---|",
+        "| data set | network | method | metric | reason |",
+        "|---|---|---|---|---|",
     ]
-    lines += [f"| {' | '.join(row)} |" for row in skipped.itertuples(index=False)] or ["| none | | | |"]
+    lines += [f"| {' | '.join(row)} |" for row in skipped.itertuples(index=False)] or ["| none | | | | |"]
     lines += ["", "## Files left out", "", "| data set | file | reason |", "|---|---|---|"]
     lines += unread or ["| none | | |"]
     lines += ["", "## What the last job of each result computed, and what it found done", ""]

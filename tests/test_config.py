@@ -83,7 +83,7 @@ BAD = {  # what is wrong: (path, value, what the sentence names, what it says be
     "a misspelt metric": (("metrics", "m"), {"use": "deltion"}, "metrics.m.use", "did you mean 'deletion'?"),
     "a misspelt model": (("models", "m"), {"use": "simple_cn"}, "models.m.use", "did you mean 'simple_cnn'?"),
     "a misspelt data set": (("datasets", "m"), {"use": "digit"}, "datasets.m.use", "did you mean 'digits'?"),
-    "a metric as a method": (("methods", "m"), {"use": "deletion"}, "methods.m.use", "there are: blurred_random_map"),
+    "a metric as a method": (("methods", "m"), {"use": "deletion"}, "methods.m.use", "there are: ablation_cam"),
     "a private module": (("methods", "m"), {"use": "_layers"}, "methods.m.use", "there are: "),
     "a path for a module": (("methods", "m"), {"use": "../models/simple_cnn"}, "methods.m.use", "there are: "),
     "use in a list": (("methods", "m"), {"use": ["gradient"]}, "methods.m.use", "there are: "),
@@ -135,6 +135,49 @@ BAD = {  # what is wrong: (path, value, what the sentence names, what it says be
         "say reduce: in methods.m instead",
     ),
     "a base where none is due": (("methods", "m"), {**IG, "base": IG}, "methods.m", "it takes baseline, blur, steps"),
+    "no similarity": (("methods", "m"), {"use": "d_rise"}, "methods.m", "add similarity: to the entry"),
+    "an unknown similarity": (
+        ("methods", "m"),
+        {"use": "d_rise", "similarity": ["logit", "cosin"]},
+        "methods.m.similarity",
+        "no similarity is called 'cosin'; did you mean 'cosine'? there are: class_probability, cosine, dot",
+    ),
+    "a similarity in a base": (
+        ("methods", "m"),
+        {**SMOOTH, "base": {"use": "d_rise", "similarity": ["x"]}},
+        "methods.m.base.similarity",
+        "no similarity is called 'x'",
+    ),
+    "a similarity that is no list": (
+        ("methods", "m"),
+        {"use": "d_rise", "similarity": "cosine"},
+        "methods.m.similarity",
+        "a list of similarities, each named once; it is 'cosine'",
+    ),
+    "an empty list of similarities": (
+        ("methods", "m"),
+        {"use": "d_rise", "similarity": []},
+        "methods.m.similarity",
+        "a list of similarities, each named once; it is []",
+    ),
+    "a similarity listed twice": (
+        ("methods", "m"),
+        {"use": "d_rise", "similarity": ["dot", "dot"]},
+        "methods.m.similarity",
+        "each named once; it is ['dot', 'dot']",
+    ),
+    "a similarity that is no text": (
+        ("methods", "m"),
+        {"use": "d_rise", "similarity": [{"use": "dot"}]},
+        "methods.m.similarity",
+        "no similarity is called {'use': 'dot'}; ",
+    ),
+    "a similarity where none is due": (
+        ("methods", "m"),
+        {"use": "gradient", "similarity": ["dot"]},
+        "methods.m",
+        "gradient takes no 'similarity'",
+    ),
     "an unknown precision": (("methods", "gradient", "precision"), "half", "methods.gradient.precision", "bfloat16"),
     "a precision inside": (
         ("methods", "m"),
@@ -154,8 +197,28 @@ BAD = {  # what is wrong: (path, value, what the sentence names, what it says be
     "a name that is true": (("methods", True), IG, "methods", "quote it"),
     "a parameter that is a number": (("methods", "m"), {**IG, 7: 1}, "methods.m", "quote it"),
     "a name that a gallery uses": (("methods", "labels"), IG, "methods.labels", "choose another"),
+    "no images in the gallery": (("gallery",), 0, "gallery", "images of each class in the figures"),
+    "a gallery that is a text": (("gallery",), "cat", "gallery", "images of each class in the figures"),
+    "pairs without their count": (("gallery",), {"pairs": [["a", "b"]]}, "gallery", "count: <images of each pair>"),
+    "a pair of one class": (("gallery",), {"pairs": [["a"]], "count": 1}, "gallery", "<explained class>"),
+    "a pair of three classes": (("gallery",), {"pairs": [[1, 2, 3]], "count": 1}, "gallery", "<explained class>"),
+    "a class that is true": (("gallery",), {"pairs": [[1, True]], "count": 1}, "gallery", "<explained class>"),
+    "no pairs": (("gallery",), {"pairs": [], "count": 1}, "gallery", "<explained class>"),
+    "a count of 0": (("gallery",), {"pairs": [["a", "b"]], "count": 0}, "gallery", "<explained class>"),
+    "an unknown key of the gallery": (
+        ("gallery",),
+        {"pairs": [["a", 1]], "count": 1, "per_class": 1},
+        "gallery",
+        "<explained class>",
+    ),
     "an unknown figure": (("figures",), ["curvs"], "figures", "did you mean 'curves'?"),
-    "a table among the figures": (("figures",), ["scores"], "figures", "there are: coherence, coverage, curves"),
+    "a table among the figures": (("figures",), ["scores"], "figures", "there are: coherence, convergence, cov"),
+    "a bad number in a list": (
+        ("metrics", "m"),
+        {"use": "convergence", "samples": [64, 0]},
+        "metrics.m.samples",
+        "a list, each item a whole number and at least 1; it is [64, 0]",
+    ),
     "a figure among the tables": (("tables",), ["curves"], "tables", "there are: accuracy"),
     "a figure twice": (("figures",), ["curves", "curves"], "figures", "non-unique"),
     "figures in no list": (("figures",), "curves", "figures", "figures of pipeline/rendering"),
@@ -400,6 +463,7 @@ NEEDED = {
     "torchvision": {"arch": "resnet18"},
     "custom": {"entry": "pipeline.models.simple_cnn:simple_cnn"},
     "image_folder": {"folder": "pictures"},
+    "d_rise": {"similarity": ["cosine", "dot"]},
 }
 
 
@@ -425,7 +489,8 @@ JUNK = st.recursive(
 def entries(draw, layer, depth=2):
     """Entries of a layer, right and wrong in every parameter."""
     name = draw(st.sampled_from(names(layer)))
-    defaults = {"reduce": "sum", "datasets": ["digits"], **(plugins.load(layer, name).__kwdefaults__ or {})}
+    shared = {"reduce": "sum", "datasets": ["digits"], "similarity": ["dot"]}
+    defaults = {**shared, **(plugins.load(layer, name).__kwdefaults__ or {})}
     more = ["x"] if draw(st.booleans()) else []
     keys = [*sorted(parameters(layer, name)), *signatures.COMMON.get(layer, ()), *more]
     values = {key: draw(st.one_of(st.just(defaults.get(key)), NUMBERS, JUNK)) for key in keys if key != "base"}
@@ -448,6 +513,7 @@ def test_whatever_passes_the_check_can_be_bound_and_the_rest_is_a_value_error(ca
     asked = set(bound.func.__kwdefaults__ or {}) | set(parameters(layer, entry["use"]))
     assert set(bound.keywords) <= asked
     assert "base" not in entry or callable(bound.keywords["base"])
+    assert "similarity" not in entry or all(map(callable, bound.keywords["similarity"].values()))
 
 
 KEYS = st.one_of(

@@ -7,24 +7,62 @@ from pipeline import frames, gallery, store
 
 METHODS = [
     {"method": "gradient", "label": "Gradient", "family": "gradient", "reduce": "abs_max"},
-    {"method": "smooth.mean", "label": "SmoothGrad, mean", "family": "ensemble", "reduce": "sum"},
+    {"method": "smooth.mean", "label": "SmoothGrad, mean", "family": "ensemble", "reduce": "sum", "bounds": [None, 7]},
 ]
 
 
+CLASSES = ["cat", "dog", "owl", "3"]
+IDS = np.array([40, 10, 30, 20, 50, 60])
+LABELS = np.array([1, 1, 0, 1, 0, 3])
+TARGETS = np.array([1, 2, 0, 2, 1, 3])
+
+
+def chosen(choice, classes=CLASSES):
+    return IDS[gallery.choose(choice, classes, LABELS, TARGETS, IDS)].tolist()
+
+
 def test_the_first_images_of_each_class_are_chosen_in_the_order_of_their_ids():
-    ids = np.array([40, 10, 30, 20, 50, 60])
-    labels = np.array([1, 1, 0, 1, 0, 3])
-    assert ids[gallery.choose(labels, ids, 2)].tolist() == [30, 50, 10, 20, 60]
-    assert ids[gallery.choose(labels, ids, 1)].tolist() == [30, 10, 60]
-    assert ids[gallery.choose(labels, ids, 9)].tolist() == [30, 50, 10, 20, 40, 60]
+    assert chosen(2) == [30, 50, 10, 20, 60]
+    assert chosen(1) == [30, 10, 60]
+    assert chosen(9) == [30, 50, 10, 20, 40, 60]
 
 
-def test_the_choice_does_not_depend_on_the_order_of_the_images():
+def test_the_first_images_of_each_pair_of_classes_are_chosen_pair_after_pair():
+    assert chosen({"pairs": [["dog", "owl"], ["cat", "cat"]], "count": 1}) == [10, 30]
+    assert chosen({"pairs": [["dog", "owl"], ["cat", "cat"]], "count": 3}) == [10, 20, 30]
+    assert chosen({"pairs": [["cat", "dog"]], "count": 3}) == [50]
+
+
+def test_a_class_of_a_pair_goes_by_its_name_or_its_index():
+    assert chosen({"pairs": [[1, "owl"], ["dog", 1]], "count": 3}) == [10, 20, 40]
+    assert chosen({"pairs": [["3", 3]], "count": 1}) == [60]
+    assert chosen({"pairs": [[1, 1], [2, 2]], "count": 1}, ["2", "1", "a", "b"]) == [40]
+
+
+def test_a_pair_stated_twice_gives_its_images_once():
+    assert chosen({"pairs": [["dog", "owl"], [1, 2], ["cat", "dog"]], "count": 2}) == [10, 20, 50]
+
+
+def test_pairs_that_no_image_has_give_none():
+    assert chosen({"pairs": [["owl", "cat"], ["cat", "owl"]], "count": 2}) == []
+
+
+@pytest.mark.parametrize("name", ["cta", 4, -1])
+def test_an_unknown_class_of_a_pair_is_refused_by_name(name):
+    with pytest.raises(ValueError, match=r'^gallery.pairs: no class is called .*; there are \["cat", ') as error:
+        chosen({"pairs": [["cat", "cat"], ["cat", name]], "count": 1})
+    assert repr(name) in str(error.value)
+
+
+@pytest.mark.parametrize("choice", [3, {"pairs": [[0, 1], [2, 2]], "count": 2}], ids=["classes", "pairs"])
+def test_the_choice_does_not_depend_on_the_order_of_the_images(choice):
     draw = np.random.default_rng(0)
-    ids, labels = np.arange(30), draw.integers(0, 4, 30)
-    expected = ids[gallery.choose(labels, ids, 3)].tolist()
-    order = draw.permutation(30)
-    assert ids[order][gallery.choose(labels[order], ids[order], 3)].tolist() == expected
+    ids, labels, targets = np.arange(60), draw.integers(0, 4, 60), draw.integers(0, 4, 60)
+    expected = ids[gallery.choose(choice, CLASSES, labels, targets, ids)].tolist()
+    assert expected
+    order = draw.permutation(60)
+    mixed = gallery.choose(choice, CLASSES, labels[order], targets[order], ids[order])
+    assert ids[order][mixed].tolist() == expected
 
 
 @pytest.fixture(params=[1, 3], ids=["grey", "colour"])
@@ -55,6 +93,8 @@ def test_every_picture_comes_back_with_all_that_is_known_of_it(written):
     assert set(frame["model"]) == {"7"}
     assert frame["label"].tolist()[::2] == ["Image", "Gradient", "SmoothGrad, mean"]
     assert frame["family"].tolist()[::2] == ["image", "gradient", "ensemble"]
+    np.testing.assert_array_equal(frame["low"], [np.nan] * 6)
+    np.testing.assert_array_equal(frame["high"], [np.nan] * 4 + [7.0] * 2)
     for method in ("gradient", "smooth.mean"):
         for place, pixels in enumerate(frame.loc[frame["method"] == method, "pixels"]):
             assert pixels.dtype == np.float32
@@ -78,6 +118,17 @@ def test_a_gallery_without_methods_is_empty_and_says_so(tmp_path):
     marker = tmp_path / "gallery.zarr" / "zarr.json"
     gallery.write(str(marker), {"step": "exhibit"}, {}, [], dataset="d", model="m", classes=["a"])
     assert store.skipped(marker) == "every method was skipped"
+    frame = gallery.read(marker)
+    assert list(frame.columns) == gallery.COLUMNS
+    assert frame.empty
+
+
+def test_a_gallery_without_images_is_empty_and_says_so(tmp_path):
+    marker = tmp_path / "gallery.zarr" / "zarr.json"
+    arrays = {name: np.zeros(0, np.int64) for name in ("ids", "labels", "targets")}
+    arrays |= {"image": np.zeros((0, 1, 6, 5), np.uint8), "gradient": np.zeros((0, 6, 5), np.float32)}
+    gallery.write(str(marker), {"step": "exhibit"}, arrays, METHODS[:1], dataset="d", model="m", classes=["a"])
+    assert store.skipped(marker) == "none of the images that are explained is of a chosen pair of classes"
     frame = gallery.read(marker)
     assert list(frame.columns) == gallery.COLUMNS
     assert frame.empty

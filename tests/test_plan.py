@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 import pytest
 import yaml
 
-from pipeline import choices, plan, reads, signatures
+from pipeline import choices, plan, provenance, reads, signatures
 from pipeline import config as form
 
 ROOT = Path(__file__).parents[1]
@@ -247,6 +247,57 @@ def test_no_two_maps_have_the_same_label():
     assert shown["cam"]["cam"]["label"] == "CAM"
 
 
+D_RISE = {"use": "d_rise", "similarity": ["negative_cross_entropy", "euclidean", "logit"], "samples": 40}
+
+
+def test_a_map_of_a_similarity_is_labelled_by_it():
+    config = small(methods={"d": D_RISE, "smooth": {"use": "smoothgrad", "base": D_RISE}}, retraining=None)
+    shown = [facts["label"] for entry in choices.labels(config).values() for facts in entry.values()]
+    assert shown[:3] == ["D-RISE, negative cross-entropy", "D-RISE, negative Euclidean distance", "D-RISE, logit"]
+    assert shown[3:] == ["SmoothGrad, mean", "SmoothGrad, square", "SmoothGrad, variance"]
+
+
+def exhibited_bounds(methods):
+    config = small(methods=methods, retraining=None)
+    found = choices.settings("exhibit", config, {"dataset": "a", "model": "m"})["methods"]
+    assert found.keys() == methods.keys()
+    return {address: facts["bounds"] for entry in found.values() for address, facts in entry.items()}
+
+
+def test_the_gallery_is_told_what_bounds_the_maps():
+    methods = {
+        "sum": D_RISE | {"normalise": "none", "probability": 0.25},
+        "mean": D_RISE,
+        "default": {"use": "d_rise", "similarity": ["cosine"], "normalise": "none"},
+        "rise": {"use": "rise"},
+        "gradient": {"use": "gradient"},
+        "smooth": {"use": "smoothgrad", "base": D_RISE},
+    }
+    assert exhibited_bounds(methods) == {
+        "sum.negative_cross_entropy": [None, 0],
+        "sum.euclidean": [-10 * 2**0.5, 0],
+        "sum.logit": [None, None],
+        "mean.negative_cross_entropy": [None, 0],
+        "mean.euclidean": [-(2**0.5), 0],
+        "mean.logit": [None, None],
+        "default.cosine": [0, 2500],
+        "rise": [0, 1],
+        "gradient": [None, None],
+        "smooth.mean": [None, None],
+        "smooth.square": [None, None],
+        "smooth.variance": [None, None],
+    }
+
+
+def test_bounds_are_those_of_the_map_itself_and_told_of_no_other_reduction_than_its_sum():
+    assert exhibited_bounds({"rise": {"use": "rise", "reduce": "abs_max"}}) == {"rise": [None, None]}
+
+
+def test_no_other_step_is_told_of_bounds():
+    found = settings(small(methods={"rise": {"use": "rise"}, "d": D_RISE}, retraining=None))
+    assert {job[0] for job, told in found.items() if "bounds" in json.dumps(told)} == {"exhibit"}
+
+
 def settings(config):
     return {
         (step, *sorted(wildcards.items())): choices.settings(step, config, wildcards)
@@ -325,6 +376,7 @@ def due(before, after):
         (("retraining", "seeds"), [7, 8], {"retrain", "retrain_undegraded"}),
         (("retraining", "training"), {"epochs": 5}, {"retrain", "retrain_undegraded"}),
         (("gallery",), 3, {"exhibit"}),
+        (("gallery",), {"pairs": [["3", "3"], ["3", 5]], "count": 1}, {"exhibit"}),
         (("title",), "Another", {"page"}),
         (("figures",), ["coherence"], {"page"}),
     ],
@@ -339,6 +391,41 @@ def test_a_change_of_the_config_reaches_the_steps_that_it_decides_and_no_other(p
     place[last] = value
     form.check(config)
     assert due(small(), config) == steps
+
+
+def converging(**entry):
+    """Return the small study with a metric that asks for the method whose maps it judges."""
+    return small(metrics=small()["metrics"] | {"agreement": {"use": "convergence", **entry}})
+
+
+def test_the_method_is_a_setting_of_its_evaluation_only_where_a_metric_asks_for_it():
+    job = {"dataset": "a", "model": "m", "seed": 0, "method": "smooth"}
+    assert not {"method", "precision"} & choices.settings("evaluate", small(), job).keys()
+    found = choices.settings("evaluate", converging(), job)
+    assert (found["method"], found["precision"]) == (small()["methods"]["smooth"], "float32")
+    coarse = converging()
+    coarse["methods"] = {"smooth": small()["methods"]["smooth"] | {"precision": "bfloat16", "reduce": "sum"}}
+    found = choices.settings("evaluate", coarse, job)
+    assert (found["method"], found["precision"]) == (small()["methods"]["smooth"], "bfloat16")
+
+
+def test_an_edit_of_a_method_reaches_its_evaluation_by_way_of_its_code_only_where_a_metric_asks_for_it():
+    job = {"dataset": "a", "model": "m", "seed": 0, "method": "smooth"}
+    needed = {"pipeline.attribution.smoothgrad", "pipeline.attribution.gradient"}
+    cheap, again = (
+        set(provenance.code("evaluate", choices.settings("evaluate", c, job))) for c in (small(), converging())
+    )
+    assert needed <= again
+    assert not {name for name in cheap if name.startswith("pipeline.attribution.")}
+    assert {"pipeline.evaluation.convergence", "pipeline.evaluation._requirements"} <= again - cheap
+
+
+def test_a_change_of_a_method_reaches_the_settings_of_its_evaluation_only_where_a_metric_asks_for_it():
+    for config, steps in ((small(), {"attribute"}), (converging(), {"attribute", "evaluate"})):
+        other = copy.deepcopy(config)
+        other["methods"]["smooth"]["samples"] = 3
+        form.check(other)
+        assert due(config, other) == steps
 
 
 def test_the_gallery_shows_the_first_seed():

@@ -218,7 +218,7 @@ def test_what_is_drawn_counts_and_names_of_networks_do_not():
 
 
 def test_methods_that_are_only_shown_do_not_count_as_plugins():
-    methods = {"use": {"use": {"label": "Gradient"}}, "base": {"base": {"label": "Gradient"}}}
+    methods = {name: {name: {"label": "Gradient"}} for name in ("use", "base", "similarity")}
     found = provenance.code("exhibit", {"methods": methods, "model": "simple_cnn"})
     assert not any(name.startswith("pipeline.attribution.") for name in found)
 

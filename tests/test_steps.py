@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline import plan, store
+from pipeline import draw, plan, store
 from pipeline.data._dataset import TEST, TRAIN
 
 RUN = {"dataset": "digits", "model": "simple_cnn", "seed": 0}
@@ -76,18 +76,51 @@ def test_a_method_that_the_network_cannot_have_is_left_out_with_its_reason_to_th
     assert "last linear layer" in reason
     assert store.attributes(maps)["blocks"] == {}
     index = json.loads(Path(plan.path("index", finished, wildcards)).read_text(encoding="utf-8"))
-    assert (index["skipped"], index["stores"]) == (reason, {})
+    assert (index["skipped"], index["left_out"], index["stores"]) == (reason, {}, {})
     retrained = Path(plan.path("retrained", finished, {**RUN, "mode": "roar", "address": "cam"}))
     assert retrained.read_text(encoding="utf-8") == "fraction,seed,accuracy\n"
     left_out = pd.read_csv(plan.path("left_out_frame", finished, {}))
     assert left_out.to_dict("records") == [
-        {"dataset": "digits", "model": "simple_cnn", "method": "cam", "reason": reason}
+        {"dataset": "digits", "model": "simple_cnn", "method": "cam", "metric": "all", "reason": reason}
     ]
-    assert f"| digits | simple_cnn | cam | {reason} |" in Path(plan.path("summary", finished, {})).read_text("utf-8")
+    summary = Path(plan.path("summary", finished, {})).read_text("utf-8")
+    assert f"| digits | simple_cnn | cam | all | {reason} |" in summary
     for frame in ("scores", "curves", "retraining"):
         methods = set(pd.read_csv(plan.path(f"{frame}_frame", finished, {}))["method"])
         assert methods
         assert "cam" not in methods
+
+
+def test_a_metric_that_can_say_nothing_of_a_method_is_left_out_with_its_reason_to_the_end(study, run_job):
+    converging = {"use": "convergence", "samples": [2, 3]}
+    config = refreshed(study, metrics={"converging": converging}, differences={"d": ["converging", "deletion"]})
+    for method in config["methods"]:
+        run_job("evaluate", config, {**RUN, "method": method})
+    folders = {m: Path(plan.path("index", config, {**RUN, "method": m})).parent for m in config["methods"]}
+    indexes = {m: json.loads((folder / "index.json").read_text(encoding="utf-8")) for m, folder in folders.items()}
+    reason = "the method draws nothing at random"
+    assert indexes["gradient"]["left_out"] == {"converging": reason}
+    assert indexes["gradient"]["stores"].keys() == {"deletion"}
+    assert not (folders["gradient"] / "converging.zarr").exists()
+    assert indexes["smoothgrad"]["left_out"] == indexes["cam"]["left_out"] == {}
+    assert indexes["smoothgrad"]["stores"].keys() == {"deletion", "converging"}
+
+    run_job("summarise", config, {})
+    frames = {name: pd.read_csv(plan.path(f"{name}_frame", config, {})) for name in ("scores", "curves", "left_out")}
+    named = frames["left_out"].set_index(["method", "metric"])["reason"]
+    assert list(named.index) == [("gradient", "converging"), ("cam", "all")]
+    assert named["gradient", "converging"] == reason
+    summary = Path(plan.path("summary", config, {})).read_text("utf-8")
+    assert f"| digits | simple_cnn | gradient | converging | {reason} |" in summary
+    smooth = [f"smoothgrad.{part}" for part in ("mean", "square", "variance")]
+    scored = frames["scores"].groupby("metric")["method"].agg(list).to_dict()
+    assert scored == {"deletion": ["gradient", *smooth], "converging": smooth, "d": smooth}
+    curve = frames["curves"].query("metric == 'converging' and method == 'smoothgrad.mean'")
+    assert curve["x"].tolist() == [2, 3]
+    assert frames["curves"].groupby("metric")["x_name"].unique().map(list).to_dict() == {
+        "converging": ["samples"],
+        "deletion": ["fraction of pixels"],
+    }
 
 
 def test_a_study_of_which_every_method_is_left_out_still_ends(study, run_job):
@@ -97,6 +130,47 @@ def test_a_study_of_which_every_method_is_left_out_still_ends(study, run_job):
         run_job(step, study, wildcards)
     assert store.skipped(plan.path("gallery", study, RUN)) == "every method was skipped"
     assert pd.read_csv(plan.path("scores_frame", study, {})).empty
+
+
+def exhibited(config, run_job, tmp_path, **choice):
+    """Return the marker of a gallery of pairs of classes, made in a folder of its own."""
+    pictures = tmp_path / "gallery.zarr" / "zarr.json"
+    run_job("exhibit", config, RUN, choice=choice, pictures=str(pictures))
+    return pictures
+
+
+def test_a_gallery_shows_pairs_of_the_true_and_the_explained_class(finished, run_job, tmp_path):
+    maps = plan.path("explain_maps", finished, {**RUN, "method": "gradient"})
+    (ids, explained), (labels,) = (
+        store.read(maps, "ids", "targets"),
+        store.read(plan.path("data", finished, RUN), "labels"),
+    )
+    pairs = [[str(true), int(target)] for true, target in zip(labels[ids], explained, strict=True)]
+    assert pairs.count(pairs[5]) < 24
+    marker = exhibited(finished, run_job, tmp_path, pairs=[pairs[5]], count=24)
+    assert store.read(marker, "ids")[0].tolist() == [n for n, pair in zip(ids, pairs, strict=True) if pair == pairs[5]]
+
+
+def test_pairs_that_no_image_has_make_an_empty_gallery_and_figures_that_say_so(finished, run_job, tmp_path):
+    maps = plan.path("explain_maps", finished, {**RUN, "method": "gradient"})
+    (ids, explained), (labels,) = (
+        store.read(maps, "ids", "targets"),
+        store.read(plan.path("data", finished, RUN), "labels"),
+    )
+    there = set(zip(labels[ids].tolist(), explained.tolist(), strict=True))
+    absent = next([a, b] for a in range(10) for b in range(10) if (a, b) not in there)
+    marker = exhibited(finished, run_job, tmp_path, pairs=[absent], count=2)
+    assert "none of the images that are explained" in store.skipped(marker)
+    for figure in ("coherence", "surfaces"):
+        written = {form: str(tmp_path / f"figure.{form}") for form in ("svg", "png", "pdf")}
+        draw.main(str(marker), figure, "digits", "simple_cnn", **written)
+        assert "no results" in Path(written["svg"]).read_text(encoding="utf-8")
+
+
+def test_an_unknown_class_of_the_gallery_is_refused_in_one_sentence(finished, run_job, tmp_path):
+    with pytest.raises(ValueError, match=r"gallery.pairs: no class is called 'ten'; there are \[\"0\", \"1\", .*\]\Z"):
+        exhibited(finished, run_job, tmp_path, pairs=[["0", "ten"]], count=1)
+    assert not (tmp_path / "gallery.zarr").exists()
 
 
 def targets(config, run_job, tmp_path, target):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.attribution._folded import folded
-from pipeline.attribution._masked import masked_logits
+from pipeline.attribution._masked import Digest, masked_logits
 from pipeline.attribution._score import target_score
 from pipeline.attribution._segments import counts
 from pipeline.randomness import seeded
@@ -27,7 +27,7 @@ def explained(
     score: Score,
     generator: torch.Generator,
     solve: Solve,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Explain images of equal numbers of segments together, by coalitions common to all of these.
 
     The coalitions depend on the generator and on the number of segments, so not on which other images are explained.
@@ -46,23 +46,25 @@ def explained(
             standard errors, both (n, S).
 
     Returns:
-        Values and standard errors, (N, S) float64 on the images' device, 0 beyond an image's own segments; and how
-        many segments each image has, (N,) int64.
+        Values and standard errors, (N, S) float64 on the images' device, 0 beyond an image's own segments; how many
+        segments each image has, (N,) int64; and the digest of its coalitions, (N,) int64.
     """
     seed = torch.randint(2**62, (), generator=generator).item()
     own = counts(segments).cpu().expand(len(images))
     values = torch.zeros(2, len(images), int(own.amax()), dtype=torch.float64)
+    digests = torch.zeros_like(own, memory_format=torch.contiguous_format)
     for count in own.unique().tolist():
         rows = (own == count).nonzero().squeeze(1)
 
         def scores(coalitions: Tensor, rows: Tensor = rows) -> Tensor:
+            digests[rows] = Digest().add(coalitions).of(rows)
             shown, behind = _of(segments, rows), _of(baseline, rows)
             return _scores(model, _of(images, rows), _of(targets, rows), shown, behind, coalitions, score)
 
         found = solve(scores, count, seeded("coalitions", seed, count))
         values[:, rows, :count] = torch.stack(found)
     maps, errors = values.to(images.device)
-    return maps, errors, own.to(images.device)
+    return maps, errors, own.to(images.device), digests.to(images.device)
 
 
 def _of(array: Tensor, rows: Tensor) -> Tensor:

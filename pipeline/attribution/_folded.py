@@ -24,18 +24,19 @@ def folded(model: nn.Module, *kept: nn.Module) -> Iterator[None]:
     with ExitStack() as undo:
         for row in rows:
             for (name, first), (second_name, second) in pairwise(list(row.named_children())):
+                if type(first) is not nn.Conv2d or type(second) is not nn.BatchNorm2d:  # nor what derives from them
+                    continue
                 if _fits(first, second) and not {first, second} & set(kept):
                     undo.callback(row._modules.update, {name: first, second_name: second})
                     row._modules.update({name: fuse_conv_bn_eval(first, second), second_name: nn.Identity()})
         yield
 
 
-def _fits(first: nn.Module, second: nn.Module) -> bool:
-    """Say whether the two are a convolution and its batch norm, and nobody watches either."""
-    if type(first) is not nn.Conv2d or type(second) is not nn.BatchNorm2d or second.running_mean is None:
-        return False
+def _fits(first: nn.Conv2d, second: nn.BatchNorm2d) -> bool:
+    """Say whether a convolution and its batch norm may be folded: nobody watches either, and nothing is lost."""
     watched = any(_hooks(module) for module in (first, second))
-    return not (watched or first.training or second.training) and first.weight.dtype in WIDE
+    still = second.running_mean is not None and not first.training and not second.training
+    return still and not watched and first.weight.dtype in WIDE
 
 
 def _hooks(module: nn.Module) -> bool:

@@ -1,6 +1,7 @@
 """What a network says of masked images: the one forward each that perturbation methods live on."""
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 
 import torch
 from torch import Tensor, nn
@@ -30,3 +31,20 @@ def masked_logits(
         shown = masks(first, min(first + most, count))
         mixed = torch.lerp(baseline, images, shown.to(images)).flatten(0, 1)  # exact where a mask is 0 or 1
         yield shown, model(mixed.contiguous(memory_format=layout)).unflatten(0, (len(shown), len(images)))
+
+
+class Digest:
+    """A number that stands for the masks drawn so far: the same numbers, the same masks, however many at a time."""
+
+    def __init__(self, *about: object) -> None:
+        """Begin with all that makes masks of numbers."""
+        self._seen = sha256(repr(about).encode())
+
+    def add(self, drawn: Tensor) -> "Digest":
+        """Take in what was drawn next, on the CPU."""
+        self._seen.update(drawn.contiguous().numpy().tobytes())
+        return self
+
+    def of(self, images: Tensor) -> Tensor:
+        """Return the number, 63 bits, once for each image, which all saw the same masks: (N,) int64."""
+        return torch.full((len(images),), int.from_bytes(self._seen.digest()[:8], "big") >> 1, device=images.device)

@@ -7,16 +7,30 @@ Petsiuk, Das & Saenko, "RISE: Randomized Input Sampling for Explanation of Black
 import math
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.attribution._folded import folded
-from pipeline.attribution._masked import CHUNK, masked_logits
+from pipeline.attribution._masked import CHUNK, Digest, masked_logits
 
 Similarity = Callable[[Tensor, Tensor], Tensor]
+
+
+class RandomMasks(NamedTuple):
+    """Where random masks come from.
+
+    Attributes:
+        draw: count -> the next so many masks, (count, 1, 1, H, W) float32 in [0, 1].
+        digest: of all masks drawn so far.
+    """
+
+    draw: Callable[[int], Tensor]
+    digest: Digest
+
+
 AT_ONCE = 64  # masks that are weighed in one product, at least
 
 
@@ -28,8 +42,8 @@ def random_masks(
     interpolation: Literal["bilinear", "nearest"],
     generator: torch.Generator,
     device: torch.device,
-) -> Callable[[int], Tensor]:
-    """Return a function, count -> the next so many masks, (count, 1, 1, H, W) float32 in [0, 1].
+) -> RandomMasks:
+    """Return where random masks come from.
 
     A mask is a grid of zeros and ones, enlarged to cells of whole pixels, one cell more each way than the image needs,
     and cut to the image's size at a random place. The mean of every pixel is the probability, exactly. The numbers are
@@ -45,10 +59,13 @@ def random_masks(
         device: where the masks shall be.
     """
     rows, columns = (_windows(length, grid, interpolation).to(device) for length in size)
+    digest = Digest(size, grid, probability, interpolation)
 
     def draw(count: int) -> Tensor:
         one = partial(torch.rand, 2 + grid**2, generator=generator, dtype=torch.float32)
-        places, cells = torch.stack([one() for _ in range(count)]).split((2, grid**2), dim=1)
+        numbers = torch.stack([one() for _ in range(count)])
+        digest.add(numbers)
+        places, cells = numbers.split((2, grid**2), dim=1)
         # in double precision, in which no product is rounded up to the length
         down, across = (places.double() * torch.tensor([len(rows), len(columns)])).long().to(device).unbind(1)
         shown = (cells < probability).float().view(count, grid, grid).to(device)
@@ -56,7 +73,7 @@ def random_masks(
             masks = rows[down] @ shown @ columns[across].mT
         return masks.clamp(0, 1)[:, None, None]
 
-    return draw
+    return RandomMasks(draw, digest)
 
 
 def _windows(length: int, grid: int, interpolation: str) -> Tensor:

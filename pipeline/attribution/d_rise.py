@@ -77,10 +77,10 @@ def d_rise(
 
     Returns:
         For each similarity, by its name, maps (N, 1, H, W) in its unit. "aux_std_error": (N, P, H, W), the standard
-        error of each of these P maps, in their order.
+        error of each of these P maps, in their order. "aux_masks": (N,) int64, a digest of the masks.
     """
     start = baseline_images(fill, images, mean=mean, std=std, blur=blur, generator=generator)
-    draw = random_masks(
+    masks = random_masks(
         (images.shape[2], images.shape[3]),
         grid=grid,
         probability=probability,
@@ -89,8 +89,9 @@ def d_rise(
         device=images.device,
     )
     averages, error = weighed_masks(
-        model, images, targets, baseline=start, draw=draw, samples=samples, similarities=similarity.values()
+        model, images, targets, baseline=start, draw=masks.draw, samples=samples, similarities=similarity.values()
     )
     scale = 1 / probability if normalise == "expected" else samples
     maps = {name: (scale * averages[:, [place]]).to(images.dtype) for place, name in enumerate(similarity)}
-    return maps | {"aux_std_error": (scale * error).to(torch.promote_types(images.dtype, torch.float32))}
+    wide = torch.promote_types(images.dtype, torch.float32)
+    return maps | {"aux_std_error": (scale * error).to(wide), "aux_masks": masks.digest.of(images)}

@@ -66,16 +66,19 @@ def kernel_shap(
 
     Returns:
         "maps": (N, 1, H, W), in units of the score. "aux_std_error": (N, 1, H, W), their standard error, the jackknife
-        over pairs; 0 where exact. "aux_segments": (N,) int64, the number of segments.
+        over pairs; 0 where exact. "aux_segments": (N,) int64, the number of segments. "aux_masks":
+        (N,) int64, a digest of the coalitions.
     """
     labels = segmented(segments, images, count, mean=mean, std=std)
     behind = filled(fill, images, labels, mean=mean, std=std, blur=blur, generator=generator)
     solve = partial(_shapley, samples=samples)
-    *shares, own = explained(model, images, targets, labels, behind, score=score, generator=generator, solve=solve)
+    *shares, own, drawn = explained(
+        model, images, targets, labels, behind, score=score, generator=generator, solve=solve
+    )
     sizes = areas(labels, shares[0].shape[1]).clamp(min=1)
     maps, errors = (painted(each / sizes, labels) for each in shares)
     wide = torch.promote_types(images.dtype, torch.float32)
-    return {"maps": maps.to(images.dtype), "aux_std_error": errors.to(wide), "aux_segments": own}
+    return {"maps": maps.to(images.dtype), "aux_std_error": errors.to(wide), "aux_segments": own, "aux_masks": drawn}
 
 
 def _shapley(scores: Scores, count: int, generator: torch.Generator, *, samples: int) -> tuple[Tensor, Tensor]:

@@ -77,16 +77,19 @@ def lime(
     Returns:
         "maps": (N, 1, H, W), in units of the score. "aux_std_error": (N, 1, H, W), their standard error, the jackknife
         over coalitions; with the lasso, that of the fit without penalty by the segments that it leaves in, and 0
-        elsewhere. "aux_segments": (N,) int64, the number of segments.
+        elsewhere. "aux_segments": (N,) int64, the number of segments. "aux_masks": (N,) int64, a digest of the
+        coalitions.
     """
     labels = segmented(segments, images, count, mean=mean, std=std)
     behind = filled(fill, images, labels, mean=mean, std=std, blur=blur, generator=generator)
     fit = partial({"ridge": _ridge, "lasso": _lasso}[regression], alpha=alpha or ALPHA[regression])
     solve = partial(_slopes, samples=samples, width=kernel_width, fit=fit)
-    *slopes, own = explained(model, images, targets, labels, behind, score=score, generator=generator, solve=solve)
+    *slopes, own, drawn = explained(
+        model, images, targets, labels, behind, score=score, generator=generator, solve=solve
+    )
     maps, errors = (painted(each, labels) for each in slopes)
     wide = torch.promote_types(images.dtype, torch.float32)
-    return {"maps": maps.to(images.dtype), "aux_std_error": errors.to(wide), "aux_segments": own}
+    return {"maps": maps.to(images.dtype), "aux_std_error": errors.to(wide), "aux_segments": own, "aux_masks": drawn}
 
 
 def _slopes(

@@ -66,10 +66,10 @@ def rise(
 
     Returns:
         "maps": (N, 1, H, W), in probability. "aux_std_error": (N, 1, H, W), their standard error, which falls as
-        samples ** -0.5.
+        samples ** -0.5. "aux_masks": (N,) int64, a digest of the masks.
     """
     start = baseline_images(fill, images, mean=mean, std=std, blur=blur, generator=generator)
-    draw = random_masks(
+    masks = random_masks(
         (images.shape[2], images.shape[3]),
         grid=grid,
         probability=probability,
@@ -78,7 +78,8 @@ def rise(
         device=images.device,
     )
     maps, error = weighed_masks(
-        model, images, targets, baseline=start, draw=draw, samples=samples, similarities=[class_probability]
+        model, images, targets, baseline=start, draw=masks.draw, samples=samples, similarities=[class_probability]
     )
     wide = torch.promote_types(images.dtype, torch.float32)
-    return {"maps": (maps / probability).to(images.dtype), "aux_std_error": (error / probability).to(wide)}
+    beside = {"aux_std_error": (error / probability).to(wide), "aux_masks": masks.digest.of(images)}
+    return {"maps": (maps / probability).to(images.dtype), **beside}

@@ -15,7 +15,7 @@ from torch.quasirandom import SobolEngine
 
 from pipeline.attribution._baselines import baseline_images
 from pipeline.attribution._folded import folded
-from pipeline.attribution._masked import masked_logits
+from pipeline.attribution._masked import Digest, masked_logits
 from pipeline.attribution._score import target_score
 from pipeline.bounds import Above, AtLeast, Between
 
@@ -66,7 +66,8 @@ def sobol(
     Returns:
         "maps": (N, 1, H, W), at least 0, the same for all pixels of a cell, in shares of the variance, which add up
         to 1 over the cells where these do not interact, and to more where they do. "aux_std_error": (N, 1, H, W), of
-        the index, as if the masks were independent draws; being spread evenly they mostly do better.
+        the index, as if the masks were independent draws; being spread evenly they mostly do better. "aux_masks":
+        (N,) int64, a digest of the masks.
     """
     start = baseline_images(fill, images, mean=mean, std=std, blur=blur, generator=generator)
     cells = _cells(images, grid)
@@ -81,7 +82,8 @@ def sobol(
         runs = masked_logits(model, images, start, shown, samples * (count + 2))
         scores = torch.cat([target_score(score, logits, targets) for _, logits in runs])
     found, error = (each.T[:, None, cells] for each in total_indices(scores.unflatten(0, (-1, samples))))
-    return {"maps": found.to(images.dtype), "aux_std_error": error}
+    digest = Digest(grid).add(points.cpu())
+    return {"maps": found.to(images.dtype), "aux_std_error": error, "aux_masks": digest.of(images)}
 
 
 def _cells(images: Tensor, grid: int) -> Tensor:

@@ -16,6 +16,7 @@ from pipeline.evaluation._curves import exchange_curve
 LABEL = "Deletion AUC"
 HIGHER_IS_BETTER = False
 RANGE = (0.0, 1.0)
+X = "fraction of pixels"
 
 
 @torch.no_grad()

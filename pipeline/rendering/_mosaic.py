@@ -34,9 +34,9 @@ def photograph(pixels: Picture) -> Picture:
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
-def shrink(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return a picture or map (H, W, ...) of at most 96 pixels a side, averaged over squares if it has more."""
-    side = math.ceil(max(pixels.shape[:2]) / LARGEST)
+def shrink(pixels: NDArray[Any], largest: int = LARGEST) -> NDArray[Any]:
+    """Return a picture or map (H, W, ...) of at most ``largest`` pixels a side, a larger one averaged over squares."""
+    side = math.ceil(max(pixels.shape[:2]) / largest)
     height, width = (length // side for length in pixels.shape[:2])
     squares = pixels[: height * side, : width * side].reshape(height, side, width, side, *pixels.shape[2:])
     return squares.mean((1, 3)).astype(pixels.dtype)

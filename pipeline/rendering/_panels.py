@@ -33,7 +33,7 @@ def bands(frame: pd.DataFrame, *, x: str, column: str, titles: Mapping[str, str]
     panels = figure.subplots(**shape, sharex="col", sharey="col")
     for across, (family, own) in zip(panels, rows.items(), strict=True):
         for panel, key in zip(across, titles, strict=True):
-            _lines(panel, frame[frame[column] == key], x, drawn, own)
+            lines(panel, frame[frame[column] == key], x, drawn, own)
         _legend(across, drawn["label"], family)
     for panel, title in zip(panels[0], titles.values(), strict=True):
         panel.set_title(title)
@@ -48,7 +48,16 @@ def _rows(drawn: pd.DataFrame) -> dict[str, list[str]]:
     return {str(family): group.index.tolist() for family, group in proper.groupby("family", sort=False)}
 
 
-def _lines(panel: Axes, frame: pd.DataFrame, x: str, drawn: pd.DataFrame, own: list[str]) -> None:
+def lines(panel: Axes, frame: pd.DataFrame, x: str, drawn: pd.DataFrame, own: list[str]) -> None:
+    """Draw ``estimate`` over ``x`` of each method, with its band; faintly and without one where it is not of ``own``.
+
+    Args:
+        panel: to draw on.
+        frame: tidy rows with method, estimate, low, high and ``x``.
+        x: name of the column on the horizontal axis.
+        drawn: the methods' looks, as ``_style.methods`` gives them.
+        own: methods that the panel is about; controls are drawn in every one.
+    """
     for method, look in drawn.iterrows():
         points = frame[frame["method"] == method].sort_values(x)
         if points.empty:

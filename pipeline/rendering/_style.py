@@ -62,8 +62,8 @@ def _look(number: int, proper: bool) -> tuple[str, Any]:
     return PALETTE[number % len(PALETTE)], DASHES[number // len(PALETTE) % len(DASHES)]
 
 
-def empty(label: str) -> Figure:
-    """Return a figure that says that there is nothing to draw."""
+def empty(label: str, reason: str = "no results for this network and data set") -> Figure:
+    """Return a figure that says that there is nothing to draw, and why."""
     figure = Figure(figsize=(6, 1))
-    figure.text(0.5, 0.5, f"{label}: no results for this network and data set", ha="center", va="center", size=9)
+    figure.text(0.5, 0.5, f"{label}: {reason}", ha="center", va="center", size=9)
     return figure

@@ -19,12 +19,12 @@ def curves(frame: pd.DataFrame) -> Figure:
     Args:
         frame: rows of ``curves`` (docs/formats.md) of one network on one data set.
     """
+    frame = frame[frame["x_name"] != "samples"]  # which pipeline/rendering/convergence.py shows
     if frame.empty:
         return _style.empty(LABEL)
     titles = metrics(frame)
     figure = _panels.bands(frame, x="x", column="metric", titles=titles)
     for panel, metric in zip(figure.axes[-len(titles) :], titles, strict=True):
-        fraction = frame.loc[frame["metric"] == metric, "x"].max() <= 1
-        panel.set_xlabel("fraction of pixels" if fraction else "steps")
+        panel.set_xlabel(frame.loc[frame["metric"] == metric, "x_name"].iloc[0])
     figure.supylabel("mean over images", size="medium")
     return figure

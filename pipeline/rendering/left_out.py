@@ -1,4 +1,4 @@
-"""Table: the combinations of network and method that the study leaves out, and why."""
+"""Table: the combinations of network, method and metric that the study leaves out, and why."""
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ FRAME = "left_out"
 
 
 def left_out(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per skipped combination: data set, network, method, reason.
+    """Return one row per combination: data set, network, method, metric ("all" of a skipped method), reason.
 
     Args:
         frame: rows of ``left_out`` (docs/formats.md).

@@ -29,7 +29,7 @@ def explain(model, images, targets, names=tuple(ALL), seed=0, **parameters):
 def test_there_is_a_map_for_each_similarity_in_the_order_of_the_entry(pooled, images, targets):
     names = ("logit", "cosine", "dot")
     found = explain(pooled, images, targets, names)
-    assert tuple(found) == (*parts({"use": "d_rise", "similarity": list(names)}), "aux_std_error")
+    assert tuple(found) == (*parts({"use": "d_rise", "similarity": list(names)}), "aux_std_error", "aux_masks")
     assert found["aux_std_error"].shape == (4, 3, 6, 8)
     for place, name in enumerate(names):
         alone = explain(pooled, images, targets, [name])
@@ -50,13 +50,14 @@ def test_with_the_class_probability_it_is_rise(pooled, images, targets):
 
 def test_all_similarities_together_take_as_many_forwards_as_there_are_masks(counted, pooled, images, targets):
     model = counted(pooled)
-    assert len(explain(model, images, targets)) == len(ALL) + 1 == 9
+    assert len(explain(model, images, targets)) == len(ALL) + 2 == 10
     assert model.batches == [4 * 60]
 
 
 def test_the_sum_as_it_stands_is_the_expected_share_times_the_masks_that_show_a_pixel(pooled, images, targets):
     share = explain(pooled, images, targets, probability=0.3)
     total = explain(pooled, images, targets, probability=0.3, normalise="none")
+    assert torch.equal(total.pop("aux_masks"), share["aux_masks"])
     for name, maps in total.items():
         torch.testing.assert_close(maps, 60 * 0.3 * share[name], rtol=1e-12, atol=0)
 

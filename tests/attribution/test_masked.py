@@ -3,7 +3,7 @@
 import torch
 
 from pipeline.attribution import _masked
-from pipeline.attribution._masked import masked_logits
+from pipeline.attribution._masked import Digest, masked_logits
 
 
 def run(model, images, baseline, masks):
@@ -50,3 +50,16 @@ def test_no_gradient_is_tracked_and_the_memory_layout_stays(pooled, images):
     assert layouts == [True]
     assert not logits.requires_grad
     assert torch.is_grad_enabled()
+
+
+def test_a_digest_depends_on_the_numbers_and_on_what_is_made_of_them_not_on_how_many_come_at_a_time():
+    numbers = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
+    (whole,) = Digest("rise", 7).add(numbers).of(numbers[:1]).tolist()
+    assert Digest("rise", 7).add(numbers[:2]).add(numbers[2:]).of(numbers[:2]).tolist() == [whole] * 2
+    others = [
+        Digest("rise", 8).add(numbers),
+        Digest("rise", 7).add(numbers[:5]),
+        Digest("rise", 7).add(numbers.flip(0)),
+    ]
+    assert len({whole, *(int(other.of(numbers[:1])) for other in others)}) == 4
+    assert 0 <= whole < 2**63

@@ -20,7 +20,7 @@ SIZES = [((8, 8), 16), ((12, 9), 4), ((32, 32), 7), ((5, 30), 3), ((6, 8), 1)]
 
 def masks(size, grid, count=20, *, probability=0.5, interpolation="bilinear", seed=0):
     given = {"grid": grid, "probability": probability, "interpolation": interpolation}
-    return random_masks(size, **given, generator=seeded(seed), device=torch.device("cpu"))(count)
+    return random_masks(size, **given, generator=seeded(seed), device=torch.device("cpu")).draw(count)
 
 
 def by_the_paper(size, grid, count, order, seed=0):
@@ -77,7 +77,7 @@ def test_every_place_of_the_cut_is_as_likely_as_the_others():
 def test_how_many_are_asked_for_at_a_time_makes_no_difference():
     draw = random_masks(
         (6, 8), grid=3, probability=0.5, interpolation="bilinear", generator=seeded(0), device=torch.device("cpu")
-    )
+    ).draw
     assert torch.equal(torch.cat([draw(3), draw(1), draw(16)]), masks((6, 8), 3, 20))
     assert not torch.equal(masks((6, 8), 3, 20, seed=1), masks((6, 8), 3, 20))
 
@@ -188,7 +188,7 @@ def test_no_more_masks_are_held_than_are_weighed_at_once(pooled, images, targets
     asked = []
     draw = random_masks(
         (6, 8), grid=3, probability=0.5, interpolation="bilinear", generator=seeded(0), device=torch.device("cpu")
-    )
+    ).draw
     monkeypatch.setattr(_masked, "CHUNK", 8)
 
     def noted(count):

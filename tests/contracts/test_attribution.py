@@ -347,6 +347,17 @@ def test_unequal_seeds_give_unequal_maps(name, case):
     assert all(not torch.equal(maps, other[part]) for part, maps in maps_of(explain(name, case, seed=7)).items())
 
 
+MASKED = ["d_rise", "kernel_shap", "lime", "rise", "sobol"]
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_the_masks_are_common_to_all_images_and_their_digest_tells_them_from_others(name, case):
+    (first, *rest), other = explain(name, case, seed=7)["aux_masks"].tolist(), explain(name, case, seed=8)["aux_masks"]
+    assert rest == [first] * 3
+    assert first not in other.tolist()
+    assert explain(name, case.take(slice(2, 3)).to(torch.float32), seed=7)["aux_masks"].tolist() == [first]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_frozen_network_and_a_caller_without_gradients_change_nothing(name, case):
     expected = explain(name, case)

@@ -14,8 +14,11 @@ from torch import nn
 
 from pipeline import plugins
 from pipeline.data._pixels import denormalise, normalise
+from pipeline.evaluation import _requirements
 from pipeline.evaluation._fills import FILLS, fill_pixels
 from pipeline.evaluation._ranking import saliency_rank
+from pipeline.evaluation._reduce import reduce_channels
+from pipeline.randomness import seeded
 
 FOLDER = Path(__file__).parents[2] / "pipeline" / "evaluation"
 NAMES = sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
@@ -35,9 +38,17 @@ def evaluate(name, case, order=slice(None), **chosen):
         "labels": labels,
         "ranks": saliency_rank(saliency, ids),
         "fills": partial(fill_pixels, images=images, **shown),
+        "attribute": partial(again, shown=shown),
     }
     metric = plugins.bind("evaluation", {"use": name, **chosen}, **shown, **given)
     return metric(model, images, targets, saliency)
+
+
+def again(model, images, targets, *, seed=0, shown, **changes):
+    """A method that draws samples, as a step would have it explain the images again: RISE, in few samples."""
+    entry = {"use": "rise", "samples": 8, "grid": 3, **changes}
+    method = plugins.bind("attribution", entry, generator=seeded("attribute", seed), **shown)
+    return reduce_channels(method(model, images, targets)["maps"], "sum")
 
 
 @pytest.fixture(params=SHAPES, ids=str)
@@ -80,12 +91,15 @@ def test_scores_are_one_per_image_detached_and_within_their_range(name, case):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_curve_has_its_places_from_none_to_all(name, case):
+def test_a_curve_has_its_places_rising_and_states_what_they_count(name, case):
     found = evaluate(name, case)
-    assert ("curve" in found) == ("x" in found)
+    assert ("curve" in found) == ("x" in found) == hasattr(MODULES[name], "X")
     if "curve" in found:
         assert found["curve"].shape == found["x"].shape
         assert (found["x"].diff(dim=1) > 0).all()
+        assert (found["x"] == found["x"][0]).all()
+        assert MODULES[name].X in {"fraction of pixels", "samples"}
+    if getattr(MODULES[name], "X", None) == "fraction of pixels":
         assert found["x"][:, [0, -1]].tolist() == [[0, 1]] * 6
 
 
@@ -149,3 +163,12 @@ def test_a_module_states_its_label_direction_range_and_source(name):
     assert low < high
     assert re.search(r"\b(19|20)\d\d\b", MODULES[name].__doc__)
     assert set(CHOICES[name]) <= set(FILLS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_module_requires_can_be_asked_and_is_what_it_uses(name):
+    needs = getattr(MODULES[name], "REQUIRES", ())
+    assert all(callable(getattr(_requirements, need)) for need in needs)
+    asked = inspect.signature(getattr(MODULES[name], name)).parameters
+    assert ("masks" in asked) <= ("marked" in needs)
+    assert ("draws" in needs) <= ("attribute" in asked)  # without which it cannot tell

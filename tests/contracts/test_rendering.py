@@ -42,13 +42,18 @@ FRAMES = {
         | INTERVAL
     ),
     "scores": pd.DataFrame(WHOSE | METRIC | INTERVAL | {"reduce": "sum", "higher_is_better": False}).iloc[[0, 2]],
-    "curves": pd.DataFrame(WHOSE | METRIC | INTERVAL | {"x": [0.0, 1.0, 0.0, 1.0]}),
+    "curves": pd.concat(
+        pd.DataFrame(WHOSE | METRIC | INTERVAL | {"x_name": name, "x": [low, high, low, high]})
+        for name, low, high in (("fraction of pixels", 0.0, 1.0), ("samples", 64.0, 512.0))
+    ),
     "retraining": pd.DataFrame(WHOSE | INTERVAL | {"mode": "roar", "fraction": [0.0, 0.5, 0.0, 0.5], "chance": 0.1}),
-    "left_out": pd.DataFrame([{"dataset": "digits", "model": "simple_cnn", "method": "cam", "reason": "<no> | $"}]),
+    "left_out": pd.DataFrame(
+        [{"dataset": "digits", "model": "simple_cnn", "method": "cam", "metric": "all", "reason": "<no> | $"}]
+    ),
     "gallery": pd.DataFrame(
         {"dataset": "digits", "model": "simple_cnn", "id": 3, "class": "$2$ <_", "target": "7", "pixels": PIXELS}
         | {"method": ["image", "odd", "random_map"], "label": ["Image", "a $x$", "R"]}
-        | {"family": ["image", "gradient", "control"]}
+        | {"family": ["image", "gradient", "control"], "low": [np.nan, 0, -1], "high": [np.nan, 1, np.nan]}
     ),
 }
 
@@ -104,11 +109,12 @@ def test_an_empty_frame_gives_an_empty_table_or_a_figure_that_says_so(module, re
 
 
 def test_leaves_its_frame_and_matplotlib_as_they_were(render, frame):
-    before, settings = frame.copy(), dict(mpl.rcParams)
+    before, settings = {column: [np.copy(cell) for cell in frame[column]] for column in frame}, dict(mpl.rcParams)
     render(frame)
     assert list(frame) == list(before)
     for column in frame:
-        assert all(np.array_equal(a, b) for a, b in zip(frame[column], before[column], strict=True))
+        for cell, as_before in zip(frame[column], before[column], strict=True):
+            np.testing.assert_array_equal(cell, as_before)
     assert dict(mpl.rcParams) == settings
     assert not pyplot.get_fignums()
 

@@ -83,8 +83,19 @@ def curves():
         for metric, label, higher in METRICS[:2]:
             speed = np.exp(generator.normal(2 - 2 * worth, 0.7, size=(1, 64, 1)))
             fall = 0.9 * (1 - x) ** speed + 0.1
-            given = named | {"metric": metric, "metric_label": label}
+            given = named | {"metric": metric, "metric_label": label, "x_name": "fraction of pixels"}
             rows.append((given, curve_rows(x, 1.1 - fall if higher else fall)))
+    return stack(rows)
+
+
+@pytest.fixture(scope="session")
+def agreement():
+    samples = np.array([64, 128, 256, 512])
+    rows = []
+    for generator, worth, _, named in each([entry for entry in METHODS if entry[2] == "perturbation"], NETWORKS[:1]):
+        error = 64 * (0.5 + worth) * np.exp(generator.normal(0, 0.3, size=(1, 64, 1)))
+        given = {"metric": "convergence", "metric_label": "Rank agreement", "x_name": "samples"}
+        rows.append((named | given, curve_rows(samples, 1 / (1 + error / samples))))
     return stack(rows)
 
 

@@ -67,7 +67,7 @@ def test_the_project_may_lie_elsewhere_than_the_results(built, tmp_path):
 def test_the_summary_lists_the_skipped_method_with_its_reason(study):
     summary = (study.results / "summary.md").read_text()
 
-    (row,) = re.findall(r"^\| digits \| simple_cnn \| (.*) \| (.*) \|$", summary, flags=re.MULTILINE)
+    (row,) = re.findall(r"^\| digits \| simple_cnn \| (.*) \| all \| (.*) \|$", summary, flags=re.MULTILINE)
     assert row == ("cam", "the last linear layer does not lead from the channels of layer 'features.10' to the logits")
 
 
