@@ -46,9 +46,15 @@ format: env ## format the code
 verify: env ## hold every result against the config; what does not match is due again
 	$(BIN)/python -m pipeline.verify --configfiles $(CONFIG)
 
-docs: ## put tables and pictures of the finished default study into the README and docs/results
+# What the docs show: pictures of the default study, and of those others that are finished.
+PICTURES = $(addprefix $(RESULTS)/figures/,planted_digits/simple_cnn_cam/coherence.png digits/simple_cnn/scores_dots.svg \
+    digits/simple_cnn/retraining_curves.svg) \
+    $(wildcard results-coherence/figures/*/*/coherence.png results-surfaces/figures/*/*/surfaces.png \
+    results-convergence/figures/*/*/convergence.svg)
+
+docs: ## put tables and pictures of the finished default study, and pictures of others, into the README and docs/results
 	$(BIN)/python -m pipeline.publish --results $(RESULTS) --readme README.md --folder docs/results --table scores \
-	    --pictures planted_digits/simple_cnn_cam/coherence.png digits/simple_cnn/scores_dots.svg digits/simple_cnn/retraining_curves.svg
+	    --pictures $(PICTURES)
 
 clean: ## remove the results of config.yaml, with logs and benchmarks
 	rm -rf $(RESULTS) logs benchmarks

@@ -117,8 +117,7 @@ def folded(model: nn.Module) -> nn.Module:
     """Return the network with its batch norm folded into the convolutions before it, where both are in a row."""
     model = deepcopy(model)
     for parent in model.modules():
-        children = list(parent.named_children())
-        for (name, first), (second_name, second) in pairwise(children):
+        for (name, first), (second_name, second) in pairwise(list(parent._modules.items())):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 setattr(parent, name, nn.utils.fuse_conv_bn_eval(first, second))
                 setattr(parent, second_name, nn.Identity())

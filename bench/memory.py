@@ -18,7 +18,7 @@ import pandas as pd
 from bench import attribution
 from pipeline import machine
 
-BATCH, IMAGES, SAMPLES = 64, 128, 16
+BATCHES, SAMPLES, MASKS = 2, 16, 512
 COUNTS = ("samples", "steps")
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="*", default=[row.name for row in attribution.ROWS], help="which rows")
     parser.add_argument("--markdown", type=Path, help="file to write the table to")
-    parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)  # [entry, images]: one process's part
+    parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)  # one process's part
     given = parser.parse_args()
     if given.child:
         print(peak(*given.child))
@@ -41,30 +41,26 @@ def main() -> None:
 
 def measured(row: attribution.Row) -> dict[str, object]:
     """Return one row of the table: MiB, and how many times as much for four times the images and samples."""
-    counts = {key: SAMPLES for key in COUNTS if key in row.entry}
-    small = {**row.entry, **counts}
-    alone = process(small, IMAGES)
-    told: dict[str, object] = {
-        "method": row.name,
-        "MiB": round(alone / 1024),
-        "4 x images": process(small, 4 * IMAGES) / alone,
-    }
-    more = {**small, **{key: 4 * value for key, value in counts.items()}}
-    return told | {"4 x samples": process(more, IMAGES) / alone if counts else float("nan")}
+    few = SAMPLES if row.images == attribution.BATCH else MASKS
+    counts = {key: few for key in COUNTS if key in row.entry}
+    small, more = ({**row.entry, **{key: times * value for key, value in counts.items()}} for times in (1, 4))
+    alone = process(small, row.images, BATCHES)
+    told: dict[str, object] = {"method": row.name, "MiB": round(alone / 1024)}
+    told["4 x images"] = process(small, row.images, 4 * BATCHES) / alone
+    return told | {"4 x samples": process(more, row.images, BATCHES) / alone if counts else float("nan")}
 
 
-def process(entry: Mapping[str, Any], images: int) -> int:
+def process(entry: Mapping[str, Any], images: int, batches: int) -> int:
     """Return what ``peak`` gives in a process of its own."""
-    command = [sys.executable, "-m", "bench.memory", "--child", json.dumps([entry, images])]
+    command = [sys.executable, "-m", "bench.memory", "--child", json.dumps([entry, images, batches])]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def peak(entry: Mapping[str, Any], images: int) -> int:
-    """Explain so many images and return the largest resident memory of this process, in KiB."""
+def peak(entry: Mapping[str, Any], images: int, batches: int) -> int:
+    """Explain so many batches of images and return the largest resident memory of this process, in KiB."""
     machine.prepare(1, 0)
-    made = attribution.setting("simple_cnn", BATCH)
-    call = attribution.ours(entry, made)
-    for _ in range(images // BATCH):
+    call = attribution.ours(entry, attribution.setting("simple_cnn", images))
+    for _ in range(batches):
         call()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

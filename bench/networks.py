@@ -35,8 +35,10 @@ def main() -> None:
 def section(config: Mapping[str, Any], timed: Path) -> str:
     """Return a study's title and its networks, with the minutes that their training took."""
     frame = frames.read(plan.path("accuracy_frame", config, {}))
-    minutes = [f"{pd.Series(wall(config, d, m, timed)).median() / 60:.1f}" for d, m in plan.pairs(config)]
-    return f"## {config['title']}\n\n{_tables.markdown(networks(frame).assign(minutes=minutes))}"
+    table, times = networks(frame), [wall(config, d, m, timed) for d, m in plan.pairs(config)]
+    if any(times):
+        table["minutes"] = [f"{pd.Series(each).median() / 60:.1f}" if each else "" for each in times]
+    return f"## {config['title']}\n\n{_tables.markdown(table)}"
 
 
 def wall(config: Mapping[str, Any], dataset: str, model: str, timed: Path) -> list[float]:

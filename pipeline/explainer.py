@@ -61,7 +61,7 @@ def prepared(
 def explained(
     method: Method, network: nn.Module, ids: Tensor, images: Tensor, targets: Tensor, *, seed: int = 0, **changes: Any
 ) -> Maps:
-    """Return the maps of one batch by name, float32, and what is kept beside them. Every batch draws anew.
+    """Return the maps of one batch by name, float32, and what is kept beside them. Every batch draws alike.
 
     Args:
         method: the method.
@@ -79,6 +79,8 @@ def explained(
         raise ValueError(f"{len(ids)} images are explained together, got {len(images)}")
     dataset, places = method.dataset, ids.to(method.dataset.labels.device)
     given = method.given | {"ids": ids, "labels": dataset.labels[places], "mean": dataset.mean, "std": dataset.std}
+    if given.get("references"):
+        given["references"] = partial(given["references"], seed=seed)
     generator = seeded("attribute", seed) if seed else seeded("attribute")
     attribute = plugins.bind("attribution", {**method.entry, **changes}, generator=generator, **given)
     images = images.contiguous(memory_format=torch.channels_last)  # as the network's weights lie

@@ -18,13 +18,13 @@ def main(results: str, readme: str, folder: str, table: str, pictures: list[str]
         readme: Markdown file with the marks "<!-- TABLE: begin -->" and "<!-- TABLE: end -->".
         folder: folder of the docs to copy to; the page of methods is written beside it.
         table: name of the table that the README shows.
-        pictures: paths of pictures within <results>/figures.
+        pictures: pictures of this or other finished studies, <results>/figures/<name>.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     for path in sorted(Path(results, "tables").glob("*.md")):
         shutil.copyfile(path, Path(folder, path.name))
     for picture in pictures:
-        shutil.copyfile(Path(results, "figures", picture), Path(folder, picture.replace("/", "-")))
+        shutil.copyfile(picture, Path(folder, picture.partition("/figures/")[2].replace("/", "-")))
     files.write(Path(folder).parent / "methods.md", catalogue.methods())
     text = Path(readme).read_text(encoding="utf-8")
     content = Path(results, "tables", f"{table}.md").read_text(encoding="utf-8")

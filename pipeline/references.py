@@ -25,7 +25,7 @@ def eligible(dataset: Data, explained: Tensor) -> Tensor:
     return torch.from_numpy(places)
 
 
-def draw(dataset: Data, places: Tensor, count: int) -> Tensor:
+def draw(dataset: Data, places: Tensor, count: int, seed: int = 0) -> Tensor:
     """Return (count, C, H, W) normalised images, at random among those of ``places`` and the same at every call.
 
     None comes twice before every one has come once; more images begin with the fewer.
@@ -34,7 +34,9 @@ def draw(dataset: Data, places: Tensor, count: int) -> Tensor:
         dataset: the data set.
         places: ids, one at least.
         count: how many.
+        seed: of the choice; 0 for the maps of the store.
     """
-    order = torch.randperm(len(places), generator=seeded("references"))
+    generator = seeded("references", seed) if seed else seeded("references")
+    order = torch.randperm(len(places), generator=generator)
     chosen = places[order[torch.arange(count) % len(places)]]
     return normalise(dataset.images[chosen.to(dataset.images.device)], dataset.mean, dataset.std)

@@ -87,6 +87,9 @@ def map_bounds(entry: Mapping[str, Any]) -> dict[str, list[float | None]]:
 
     The ``bounds`` of its module is given the entry with its defaults, and its similarities as {name: RANGE}.
     """
+    tree = _tree("attribution", entry["use"])
+    if not any(isinstance(node, ast.FunctionDef) and node.name == "bounds" for node in tree.body):
+        return {part: [None, None] for part in parts(entry)}
     stated = {key: ast.literal_eval(text) for key, text in defaults("attribution", entry["use"]).items() if text}
     ranges = {name: constant("similarity", name, "RANGE") for name in entry.get("similarity", ())}
     found = _alone("bounds", stated | dict(entry) | {"similarity": ranges}) or {}

@@ -23,7 +23,7 @@ def folded(model: nn.Module, *kept: nn.Module) -> Iterator[None]:
     rows = [module for module in model.modules() if type(module).forward is nn.Sequential.forward]
     with ExitStack() as undo:
         for row in rows:
-            for (name, first), (second_name, second) in pairwise(list(row.named_children())):
+            for (name, first), (second_name, second) in pairwise(list(row._modules.items())):
                 if type(first) is not nn.Conv2d or type(second) is not nn.BatchNorm2d:  # nor what derives from them
                     continue
                 if _fits(first, second) and not {first, second} & set(kept):

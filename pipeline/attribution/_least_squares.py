@@ -8,7 +8,7 @@ RIDGE = 1e-5  # the least penalty of the fit whose errors are taken, as a share 
 
 
 def least_squares(
-    design: Tensor, scores: Tensor, *, penalty: float = 0.0, leverage: Tensor | float = 0.0
+    design: Tensor, scores: Tensor, *, unknowns: int, penalty: float = 0.0, leverage: Tensor | float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """Minimise |scores - design @ values|^2 + penalty * |values|^2; without penalty, the smallest of the solutions.
 
@@ -18,11 +18,12 @@ def least_squares(
     Econometrics 1985, doi:10.1016/0304-4076(85)90158-7, section 2). It holds where the rows are drawn independently
     and the scores are not linear in them, and errs on the large side where rows are few. A fit of as many values as
     rows leaves no residual: there it is that of a fit with a slight penalty, and so still says how far every row
-    decides alone.
+    decides alone. Where the rows do not decide all values, nothing tells how far off these are: the error is infinite.
 
     Args:
         design: (M, S), each row times the root of its weight.
         scores: (M, N), likewise.
+        unknowns: how many directions of values the rows would have to decide.
         penalty: of the values' squares.
         leverage: (M,), what an intercept, taken out of design and scores before, adds to the rows' leverage.
 
@@ -39,4 +40,5 @@ def least_squares(
     residuals = scores - (left * kept) @ (left.mT @ scores)
     slack = (1 - leverage - left.square() @ kept).clamp(min=torch.finfo(design.dtype).eps)
     changes = residuals / slack[:, None]
-    return solver @ scores, (solver.square() @ changes.square()).sqrt()
+    errors = (solver.square() @ changes.square()).sqrt()
+    return solver @ scores, errors if (squares > RANK * total).sum() >= unknowns else torch.full_like(errors, torch.inf)

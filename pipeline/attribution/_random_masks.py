@@ -45,10 +45,10 @@ def random_masks(
 ) -> RandomMasks:
     """Return where random masks come from.
 
-    A mask is a grid of zeros and ones, enlarged to cells of whole pixels, one cell more each way than the image needs,
-    and cut to the image's size at a random place. The mean of every pixel is the probability, exactly. The numbers are
-    drawn mask by mask in single precision: how many masks are asked for at a time makes no difference, nor does the
-    precision of the images.
+    A mask is a grid of zeros and ones, enlarged to what the image would need if there were one more cell each way, the
+    side of a cell being rounded up to whole pixels, and cut to the image's size at a random place. The mean of every
+    pixel is the probability, exactly. The numbers are drawn mask by mask in single precision: how many masks are asked
+    for at a time makes no difference, nor does the precision of the images.
 
     Args:
         size: (H, W) of the images.
@@ -128,8 +128,9 @@ def weighed_masks(
             pixels = masks.double().flatten(1)
             total.addmm_(scores, pixels)
             square.addmm_(scores**2, pixels**2)
-    variance = (square - total**2 / samples).clamp(min=0) / (samples - 1)
-    return (total / samples).view(shape), (variance / samples).sqrt().view(shape)
+    total.div_(samples)
+    square.div_(samples).sub_(total**2).clamp_(min=0).div_(samples - 1)  # the variance of the mean, in place
+    return total.view(shape), square.sqrt_().view(shape)
 
 
 def _scores(

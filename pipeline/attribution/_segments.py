@@ -21,7 +21,7 @@ def segmented(kind: Literal["grid", "slic"], images: Tensor, count: int, *, mean
     """Return the segment of every pixel: (N, H, W) int64, or (1, H, W) where it is the same for all images.
 
     An image's segments are numbered from 0 without a gap, and depend on that image alone. Colours are rounded to 256
-    levels first, so that the segments do not depend on the precision of the images.
+    levels first, so that the segments are the same in single and in double precision.
 
     Args:
         kind: "grid", rectangles, the same for all images; "slic", superpixels of each image.

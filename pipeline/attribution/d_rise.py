@@ -65,7 +65,7 @@ def d_rise(
         generator: source of the masks, which are common to all images, and of the fill "noise".
         samples: masks, and forward passes per image.
         grid: cells of a mask each way. Beyond the image's size, a cell is a pixel: 16 are fine for photographs, and of
-            2 pixels each on images of 32.
+            hardly more than 2 pixels on images of 32.
         probability: of a cell to show the image.
         interpolation: between the cells of a mask: "bilinear", as in the paper, or "nearest" for hard edges.
         normalise: "expected", divided by the mean of the summed masks, which makes a map the mean similarity given

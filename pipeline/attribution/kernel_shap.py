@@ -66,8 +66,8 @@ def kernel_shap(
 
     Returns:
         "maps": (N, 1, H, W), in units of the score. "aux_std_error": (N, 1, H, W), their standard error, the jackknife
-        over pairs; 0 where exact. "aux_segments": (N,) int64, the number of segments. "aux_masks":
-        (N,) int64, a digest of the coalitions.
+        over pairs; 0 where exact, infinite where the pairs do not decide all values. "aux_segments": (N,) int64, the
+        number of segments. "aux_masks": (N,) int64, a digest of the coalitions.
     """
     labels = segmented(segments, images, count, mean=mean, std=std)
     behind = filled(fill, images, labels, mean=mean, std=std, blur=blur, generator=generator)
@@ -96,7 +96,7 @@ def _shapley(scores: Scores, count: int, generator: torch.Generator, *, samples:
     gain, part = 2 * halves[0], shown.mean(1, keepdim=True)
     roots = _kernel(count)[coalitions.sum(1)].sqrt()[:, None] if exact else 1
     design, rest = shown - part, halves[1:] - (part - 0.5) * gain
-    values, errors = least_squares(roots * design, roots * rest)
+    values, errors = least_squares(roots * design, roots * rest, unknowns=count - 1)
     return (gain / count + values).mT, torch.zeros_like(errors).mT if exact else errors.mT
 
 

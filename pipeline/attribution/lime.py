@@ -76,9 +76,9 @@ def lime(
 
     Returns:
         "maps": (N, 1, H, W), in units of the score. "aux_std_error": (N, 1, H, W), their standard error, the jackknife
-        over coalitions; with the lasso, that of the fit without penalty by the segments that it leaves in, and 0
-        elsewhere. "aux_segments": (N,) int64, the number of segments. "aux_masks": (N,) int64, a digest of the
-        coalitions.
+        over coalitions, infinite where these are too few to decide all slopes; with the lasso, that of the fit without
+        penalty by the segments that it leaves in, and 0 elsewhere. "aux_segments": (N,) int64, the number of segments.
+        "aux_masks": (N,) int64, a digest of the coalitions.
     """
     labels = segmented(segments, images, count, mean=mean, std=std)
     behind = filled(fill, images, labels, mean=mean, std=std, blur=blur, generator=generator)
@@ -108,7 +108,7 @@ def _ridge(shown: Tensor, scores: Tensor, weights: Tensor, *, alpha: float) -> t
     """Minimise sum(weights * errors ** 2) + alpha * sum(slopes ** 2), the intercept being free."""
     shares = weights / weights.sum()  # the intercept takes out the weighted means
     design, rest = (weights.sqrt()[:, None] * (each - shares @ each) for each in (shown, scores))
-    slopes, errors = least_squares(design, rest, penalty=alpha, leverage=shares)
+    slopes, errors = least_squares(design, rest, unknowns=shown.shape[1], penalty=alpha, leverage=shares)
     return slopes.mT, errors.mT
 
 

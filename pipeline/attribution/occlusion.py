@@ -61,16 +61,17 @@ def occlusion(
     """
     start = baseline_images(fill, images, mean=mean, std=std, blur=blur, generator=generator)
     places = _places(images.shape[-2], images.shape[-1], window, stride).to(images.device)
-    whole = target_score(score, model(images), targets)
-    total, cover = torch.zeros_like(images[:, 0], dtype=whole.dtype), torch.zeros_like(whole[0])
+    total = torch.zeros_like(images[:, 0], dtype=torch.float64)  # half precision would round the sums
+    cover = torch.zeros_like(total[0])
 
     def shown(first: int, last: int) -> Tensor:
         return ~_hidden(places[first:last], images)[:, None, None]
 
     with folded(model):
+        whole = target_score(score, model(images), targets)
         for masks, logits in masked_logits(model, images, start, shown, len(places)):
-            hidden = (~masks[:, 0, 0]).to(whole.dtype)
-            total += torch.einsum("mn,mhw->nhw", whole - target_score(score, logits, targets), hidden)
+            hidden = (~masks[:, 0, 0]).double()
+            total += torch.einsum("mn,mhw->nhw", (whole - target_score(score, logits, targets)).double(), hidden)
             cover = cover + hidden.sum(0)
     return (total / cover)[:, None].to(images.dtype)
 

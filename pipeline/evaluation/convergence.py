@@ -29,7 +29,7 @@ def convergence(
     saliency: Tensor,
     *,
     attribute: Callable[..., Tensor],
-    samples: tuple[Annotated[int, AtLeast(1)], ...] = (64, 128, 256, 512),
+    samples: tuple[Annotated[int, AtLeast(2)], ...] = (64, 128, 256, 512),
     runs: Annotated[int, AtLeast(2)] = 2,
 ) -> dict[str, Tensor]:
     """Explain the images anew with other draws, and correlate the pixels' ranks in one run with those in another.

@@ -100,3 +100,14 @@ def test_a_shared_layer_is_folded_where_it_is_followed_by_its_norm_and_nowhere_e
     with folded(model):
         assert model[3] is shared
         torch.testing.assert_close(model(images), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_an_activation_that_is_used_twice_still_lies_between_its_neighbours(images):
+    torch.manual_seed(0)
+    shared = nn.ReLU()
+    layers = [nn.Conv2d(3, 4, 1), shared, nn.Conv2d(4, 4, 1), shared, nn.BatchNorm2d(4)]
+    model = nn.Sequential(*layers).double().eval()
+    nn.init.uniform_(model[4].weight, -1.8, -0.3)
+    expected = model(images)
+    with folded(model):
+        assert torch.equal(model(images), expected)
