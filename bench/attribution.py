@@ -50,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="simple_cnn", choices=["simple_cnn", "cifar_resnet"], help="which")
     parser.add_argument("--methods", nargs="*", default=[row.name for row in ROWS], help="which rows")
+    parser.add_argument("--images", type=int, help="images of one call; as each row states, unless given")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of which the fastest counts")
     parser.add_argument("--installed", action="store_true", help="leave the allocator as it is")
     parser.add_argument("--markdown", type=Path, help="file to write the table to")
@@ -58,7 +59,8 @@ def main() -> None:
         torch.set_num_threads(1)
     else:
         machine.prepare(1, 0)
-    rows = [measured(row, given.network, given.rounds) for row in ROWS if row.name in given.methods]
+    chosen = [row._replace(images=given.images or row.images) for row in ROWS if row.name in given.methods]
+    rows = [measured(row, given.network, given.rounds) for row in chosen]
     table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=".2f") + "\n"
     print(table)
     if given.markdown:

@@ -93,7 +93,8 @@ def put(draft: Draft, rows: slice, arrays: Mapping[str, NDArray[Any]]) -> None:
 
     Raises:
         ValueError: if the rows are not those of one block; if an array has another number of rows, another shape or
-            dtype than in the blocks before, or holds a value that is not finite.
+            dtype than in the blocks before, or holds a value that is not finite; what is kept beside maps may be
+            infinite, such as the error of an estimate from too few samples.
         RuntimeError: if a writer with another provenance has taken the store over.
     """
     index, count = rows.start // draft.block, rows.stop - rows.start
@@ -102,7 +103,7 @@ def put(draft: Draft, rows: slice, arrays: Mapping[str, NDArray[Any]]) -> None:
     for name, values in arrays.items():
         if len(values) != count:
             raise ValueError(f"{draft.marker.parent.name}: {name} has {len(values)} rows where {count} are due")
-        if not np.isfinite(values).all():
+        if np.isnan(values).any() or (np.isinf(values).any() and not name.startswith("aux_")):
             raise ValueError(f"{draft.marker.parent.name}: {name} holds values that are not finite")
     with files.locked(draft.lock()):
         state = _mine(draft)

@@ -217,7 +217,7 @@ BAD = {  # what is wrong: (path, value, what the sentence names, what it says be
         ("metrics", "m"),
         {"use": "convergence", "samples": [64, 0]},
         "metrics.m.samples",
-        "a list, each item a whole number and at least 1; it is [64, 0]",
+        "a list, each item a whole number and at least 2; it is [64, 0]",
     ),
     "a figure among the tables": (("tables",), ["curves"], "tables", "there are: accuracy"),
     "a figure twice": (("figures",), ["curves", "curves"], "figures", "non-unique"),

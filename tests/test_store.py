@@ -364,6 +364,15 @@ def test_values_that_are_not_finite_are_refused_and_nothing_is_written(marker, v
     assert not marker.parent.exists()
 
 
+def test_what_is_kept_beside_maps_may_be_infinite_and_is_never_nan(marker):
+    draft = store.begin(marker, MADE_BY, 4, 4)
+    store.put(draft, slice(0, 4), {"aux_std_error": np.full(4, np.inf)})
+    store.publish(draft)
+    assert np.isinf(store.read(marker, "aux_std_error")[0]).all()
+    with pytest.raises(ValueError, match="aux_std_error holds values that are not finite"):
+        store.put(draft, slice(0, 4), {"aux_std_error": np.full(4, np.nan)})
+
+
 def test_a_block_of_another_length_is_refused(marker):
     draft = store.begin(marker, MADE_BY, 10, 4)
     with pytest.raises(ValueError, match=r"\Aa.zarr: ids has 3 rows where 4 are due\Z"):
