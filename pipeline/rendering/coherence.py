@@ -3,6 +3,7 @@
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -31,7 +32,8 @@ SCALES: dict[bool, tuple[str, str, dict[float, str]]] = {
 def coherence(frame: pd.DataFrame) -> Figure:
     """Draw a row per image and a column per method, each map in colours on a scale of its own.
 
-    A method that gave a negative number for any of the images is drawn as signed for all of them.
+    A method that gave numbers of both signs, be it for different images, is drawn as signed for all of them. Where zero
+    does not lie among the numbers, it is no middle to measure them from.
 
     Args:
         frame: rows of ``gallery`` (docs/formats.md) of one network on one data set.
@@ -41,7 +43,8 @@ def coherence(frame: pd.DataFrame) -> Figure:
     images = frame[frame["method"] == IMAGE].set_index("id")
     maps = frame[frame["method"] != IMAGE]
     drawn = methods(maps)
-    drawn["signed"] = maps["pixels"].map(lambda pixels: pixels.min() < 0).groupby(maps["method"]).any()
+    lowest, highest = maps["pixels"].map(np.min), maps["pixels"].map(np.max)
+    drawn["signed"] = (lowest.groupby(maps["method"]).min() < 0) & (highest.groupby(maps["method"]).max() > 0)
     height, width = shrink(images["pixels"].iloc[0]).shape[:2]
     tops = [row * (height + max(1, height // 12)) for row in range(len(images))]
     lefts = _lefts(drawn["family"], width)

@@ -55,6 +55,14 @@ def test_a_map_that_is_missing_leaves_its_place_white(figure, gallery, order):
     assert (tile(figure, gallery, order, 30, "occlusion") == 255).all()
 
 
+def test_a_method_whose_numbers_are_all_negative_is_drawn_by_their_range(gallery, order):
+    changed = gallery.copy()
+    rows = changed["method"] == "rise"
+    changed.loc[rows, "pixels"] = changed.loc[rows, "pixels"].map(lambda pixels: pixels - pixels.max() - 1)
+    pixels = changed[(changed["id"] == 30) & rows]["pixels"].item()
+    np.testing.assert_array_equal(tile(draw(changed), changed, order, 30, "rise"), paint(pixels, signed=False))
+
+
 def test_one_negative_number_makes_all_maps_of_its_method_signed(gallery, order):
     changed = gallery.copy()
     row = changed[(changed["id"] == 0) & (changed["method"] == "rise")].index[0]
