@@ -85,7 +85,7 @@ def test_the_report_of_snakemake_is_made_without_a_network_and_bears_the_caption
     assert done.returncode == 0, done.stderr
     report = (study.folder / "report.html").read_text()
     assert "What every method says of the same few images of digits" in report
-    assert "Combinations of network and method that the study leaves out" in report
+    assert "Combinations of network, method and metric that the study leaves out" in report
     assert re.findall(r"""<(?:script|link|img)[^>]+(?:src|href)=["']?(?:https?:)?//""", report) == []
 
 
