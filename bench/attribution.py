@@ -100,7 +100,7 @@ def ours(entry: Mapping[str, Any], made: Setting) -> Call:
     def call() -> object:
         given = {"ids": torch.arange(len(made.images)), "mean": MEAN, "std": STD, "layer": made.layer}
         method = plugins.bind("attribution", stated, generator=seeded("bench"), **given)
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast("cpu", torch.bfloat16, precision == "bfloat16", cache_enabled=False):
             return method(made.model, made.images, made.targets)
 
     return call

@@ -84,7 +84,8 @@ def explained(
     generator = seeded("attribute", seed) if seed else seeded("attribute")
     attribute = plugins.bind("attribution", {**method.entry, **changes}, generator=generator, **given)
     images = images.contiguous(memory_format=torch.channels_last)  # as the network's weights lie
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=method.precision == "bfloat16"):
+    # Its cache would keep every noisy copy of the images, leaves that require gradients as weights do; ours are frozen.
+    with torch.autocast(images.device.type, torch.bfloat16, method.precision == "bfloat16", cache_enabled=False):
         maps = attribute(network, images, targets)
     parts = maps if isinstance(maps, dict) else {"maps": maps}
     return {name: part.float() if part.is_floating_point() else part for name, part in parts.items()}

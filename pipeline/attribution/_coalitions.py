@@ -1,18 +1,15 @@
 """What a network says of an image of which a coalition of segments shows: the ground of LIME and Kernel SHAP."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.attribution._masked import Digest, masked_logits
-from pipeline.attribution._score import target_score
+from pipeline.attribution._masked import Digest, masked_scores
+from pipeline.attribution._score import Score
 from pipeline.attribution._segments import counts
-from pipeline.models._folded import folded
 from pipeline.randomness import seeded
 
-Score = Literal["logit", "probability"]
 Scores = Callable[[Tensor], Tensor]
 Solve = Callable[[Scores, int, torch.Generator], tuple[Tensor, Tensor]]
 
@@ -87,6 +84,6 @@ def _scores(
     def shown(first: int, last: int) -> Tensor:
         return coalitions[first:last, segments[:, None]]
 
-    with folded(model):
-        chunks = masked_logits(model, images, baseline, shown, len(coalitions))
-        return torch.cat([target_score(score, logits.double(), targets) for _, logits in chunks]).cpu()
+    return masked_scores(
+        model, images, targets, baseline, shown, len(coalitions), score=score, dtype=torch.float64
+    ).cpu()

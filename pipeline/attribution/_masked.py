@@ -6,6 +6,9 @@ from hashlib import sha256
 import torch
 from torch import Tensor, nn
 
+from pipeline.attribution._score import Score, target_score
+from pipeline.models._folded import folded
+
 CHUNK = 256  # masked images in one forward; more only where more images than that are explained at once
 
 
@@ -31,6 +34,39 @@ def masked_logits(
         shown = masks(first, min(first + most, count))
         mixed = torch.lerp(baseline, images, shown.to(images)).flatten(0, 1)  # exact where a mask is 0 or 1
         yield shown, model(mixed.contiguous(memory_format=layout)).unflatten(0, (len(shown), len(images)))
+
+
+@torch.no_grad()
+def masked_scores(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    baseline: Tensor,
+    masks: Callable[[int, int], Tensor],
+    count: int,
+    *,
+    score: Score,
+    dtype: torch.dtype,
+) -> Tensor:
+    """Return the target's score for each image under each mask: (count, N), on the images' device.
+
+    Args:
+        model: classifier in eval mode, (N, C, H, W) -> (N, K) logits; its batch norms are folded meanwhile.
+        images: (N, C, H, W), normalised as in training.
+        targets: (N,) int64, the class explained for each image.
+        baseline: as of ``masked_logits``.
+        masks: as of ``masked_logits``.
+        count: how many masks there are.
+        score: the target's "logit" or "probability".
+        dtype: of the scores, at least single precision.
+    """
+    # One block from the start: small ones kept between a forward's large ones leave holes that the next do not fit.
+    scores, first = torch.empty(count, len(images), dtype=dtype, device=images.device), 0
+    with folded(model):
+        for shown, logits in masked_logits(model, images, baseline, masks, count):
+            scores[first : first + len(shown)] = target_score(score, logits.to(dtype), targets)
+            first += len(shown)
+    return scores
 
 
 class Digest:

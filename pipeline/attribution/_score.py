@@ -5,8 +5,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+Score = Literal["logit", "probability"]
 
-def target_score(score: Literal["logit", "probability"], logits: Tensor, targets: Tensor) -> Tensor:
+
+def target_score(score: Score, logits: Tensor, targets: Tensor) -> Tensor:
     """Return the score of each image's own target class: (..., N), at least in single precision.
 
     Args:

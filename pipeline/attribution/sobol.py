@@ -14,10 +14,8 @@ from torch import Tensor, nn
 from torch.quasirandom import SobolEngine
 
 from pipeline.attribution._baselines import baseline_images
-from pipeline.attribution._masked import Digest, masked_logits
-from pipeline.attribution._score import target_score
+from pipeline.attribution._masked import Digest, masked_scores
 from pipeline.bounds import Above, AtLeast, Between
-from pipeline.models._folded import folded
 
 LABEL = "Sobol indices"
 FAMILY = "perturbation"
@@ -78,9 +76,8 @@ def sobol(
         masks = _design(points, torch.arange(first, last, device=images.device))
         return masks[:, cells][:, None, None]
 
-    with folded(model):
-        runs = masked_logits(model, images, start, shown, samples * (count + 2))
-        scores = torch.cat([target_score(score, logits, targets) for _, logits in runs])
+    wide, runs = torch.promote_types(images.dtype, torch.float32), samples * (count + 2)
+    scores = masked_scores(model, images, targets, start, shown, runs, score=score, dtype=wide)
     found, error = (each.T[:, None, cells] for each in total_indices(scores.unflatten(0, (-1, samples))))
     digest = Digest(grid).add(points.cpu())
     return {"maps": found.to(images.dtype), "aux_std_error": error, "aux_masks": digest.of(images)}

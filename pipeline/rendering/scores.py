@@ -17,21 +17,27 @@ def scores(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row per data set, network and method, the controls among them.
 
     Columns: data set, network, family, method, reduction (of channels to one number), images, then the metrics, each
-    with an arrow that points to where better scores lie. Cells of combinations that were not scored are empty.
+    with an arrow that points to where better scores lie, and with its images where it judged fewer. Cells of
+    combinations that were not scored are empty.
 
     Args:
         frame: rows of ``scores`` (docs/formats.md).
     """
     arrow = frame["higher_is_better"].map({True: UP, False: DOWN})
+    most = frame.groupby(["dataset", "model", "method"])["n"].transform("max")
+    fewer = frame["n"].where(frame["n"] < most).groupby(frame["metric"]).transform(_range)
     told = frame.assign(
         name=frame["method"].map(distinct(frame, "method", "label")),
-        heading=frame["metric"].map(metrics(frame)) + " " + arrow,
-        images=frame.groupby(["dataset", "model", "method"])["n"].transform(_range),
+        heading=frame["metric"].map(metrics(frame)) + fewer + " " + arrow,
+        images=most,
         cell=cells(frame, frame["metric"]),
     )
     return spread(told, rows=[*NAMES, "images"], column="heading").rename(columns=NAMES)
 
 
 def _range(counts: pd.Series) -> str:
+    """Return ", 20 images", or their range; nothing where no count is known."""
     low, high = counts.min(), counts.max()
-    return f"{low}" if low == high else f"{low} to {high}"
+    if counts.isna().all():
+        return ""
+    return f", {low:.0f} images" if low == high else f", {low:.0f} to {high:.0f} images"

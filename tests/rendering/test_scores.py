@@ -32,7 +32,13 @@ def test_what_was_not_scored_is_empty_and_controls_stand_beside_the_methods(scor
     assert (table[table["family"] != "control"] != "").all().all()
 
 
-def test_images_are_counted_and_a_range_is_told_as_one(scores):
-    assert set(tabulate(scores)["images"]) == {"64"}
-    fewer = scores.assign(n=scores["n"].where(scores["metric"] != "deletion", 100))
-    assert set(tabulate(fewer)["images"]) == {"64 to 100"}
+def test_images_are_counted_and_a_metric_that_judged_fewer_says_so(scores):
+    assert set(tabulate(scores)["images"]) == {64}
+    fewer = scores.assign(n=scores["n"].where(scores["metric"] != "deletion", 20))
+    table = tabulate(fewer)
+    assert set(table["images"]) == {64}
+    assert "Deletion (rise2018 3f2a9c), 20 images \u2193" in table
+    assert "Insertion (rise2018 7c01d4) \u2191" in table
+    both = fewer.assign(n=fewer["n"].where(fewer["model"] != "resnet", fewer["n"] // 2))
+    assert "Deletion (rise2018 3f2a9c), 10 to 20 images \u2193" in tabulate(both)
+    assert set(tabulate(both)["images"]) == {32, 64}
