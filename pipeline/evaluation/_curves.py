@@ -1,6 +1,6 @@
 """The walk between an image and its fill that the metrics of perturbation curves share, and what is read off it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -108,8 +108,25 @@ def exchange_curve(
         ValueError: if no point enters the score.
     """
     answers = walk(model, before, after, ranks, counts)
-    curve = torch.stack([reading(logits, classes, scale) for logits in answers], dim=1)
+    curve = gathered((reading(logits, classes, scale) for logits in answers), len(counts))
     return {"score": area_under(curve, counts, ends, area), "curve": curve, "x": fractions(counts, counts[-1], curve)}
+
+
+def gathered(points: Iterable[Tensor], count: int) -> Tensor:
+    """Return so many points (..., N) of curves, which come one after the other, as (..., N, count).
+
+    Each is written where it stays. Small blocks that are kept between the large ones of the forwards leave holes which
+    the next do not fit, and memory grows with the steps.
+
+    Raises:
+        ValueError: if there are not so many.
+    """
+    rest = iter(points)
+    first = next(rest)
+    curve = first[..., None].repeat(*[1] * first.dim(), count)
+    for place, point in zip(range(1, count), rest, strict=True):
+        curve[..., place] = point
+    return curve
 
 
 def fractions(counts: Sequence[int], size: int, curve: Tensor) -> Tensor:

@@ -6,23 +6,29 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.bounds import Measure
-from pipeline.evaluation._curves import End, exchange_counts, fractions, reading, walk
+from pipeline.evaluation._curves import End, exchange_counts, fractions, gathered, reading, walk
 
 
-def recognition(answers: Iterable[Tensor], labels: Tensor) -> dict[str, Tensor]:
+def recognition(answers: Iterable[Tensor], count: int, labels: Tensor) -> dict[str, Tensor]:
     """Return what S answers of the network say of the true class.
 
     Args:
         answers: S times logits (N, K).
+        count: S.
         labels: (N,) int64, the true classes.
 
     Returns:
         "accuracy": (N, S), 1 where the largest logit is the label's, else 0: their mean over images is the accuracy.
         "probability": (N, S), of the label.
     """
-    points = [(logits.argmax(dim=1) == labels, reading(logits, labels)) for logits in answers]
-    right, sure = (torch.stack(each, dim=1) for each in zip(*points, strict=True))
-    return {"accuracy": right.to(sure), "probability": sure}
+    right, sure = gathered((_recognised(logits, labels) for logits in answers), count)
+    return {"accuracy": right, "probability": sure}
+
+
+def _recognised(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return whether the answer is the label, 0 or 1, and the label's probability: (2, N)."""
+    sure = reading(logits, labels)
+    return torch.stack([(logits.argmax(dim=1) == labels).to(sure), sure])
 
 
 def recognition_curve(
@@ -59,7 +65,7 @@ def recognition_curve(
     counts = exchange_counts(pixels, "pixel", steps, None)
     count = round(round(fraction * pixels, 6))  # 0.7 * 45 is 31.499999999999996, but the curve stops at 31.5, rounded
     stops = sorted({count, *counts})
-    found = recognition(walk(model, before, after, ranks, stops), labels)
+    found = recognition(walk(model, before, after, ranks, stops), len(stops), labels)
     curve = found[measure][:, [stops.index(each) for each in counts]]
     point = {key: values[:, stops.index(count)] for key, values in found.items()}
     return {"score": point[measure], "curve": curve, "x": fractions(counts, pixels, curve)} | point

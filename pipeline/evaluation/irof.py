@@ -4,7 +4,7 @@ Rieger & Hansen, "IROF: a low resource evaluation metric for explanation methods
 removal of features, the area over the curve.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.attribution._segments import counts, segmented
 from pipeline.bounds import AtLeast, Fill
-from pipeline.evaluation._curves import fractions, reading
+from pipeline.evaluation._curves import fractions, gathered, reading
 from pipeline.evaluation._regions import region_ranks
 
 LABEL = "IROF"
@@ -67,11 +67,14 @@ def irof(
     """
     pieces = segmented("slic", images, segments, mean=mean, std=std)
     order, numbers = region_ranks(saliency, pieces, ids), counts(pieces)[:, None, None]
-    points = [reading(logits("image"), targets)]
-    for step in range(1, steps):
-        removed = order < (numbers * step / steps).round()
-        points.append(reading(model(torch.where(removed[:, None], fills(fill), images)), targets))
-    points.append(reading(logits(fill), targets))
-    whole = points[0].clamp(min=torch.finfo(points[0].dtype).eps)
-    curve = torch.stack(points, dim=1) / whole[:, None]
+
+    def answers() -> Iterator[Tensor]:
+        yield logits("image")
+        for step in range(1, steps):
+            removed = order < (numbers * step / steps).round()
+            yield model(torch.where(removed[:, None], fills(fill), images))
+        yield logits(fill)
+
+    curve = gathered((reading(each, targets) for each in answers()), steps + 1)
+    curve = curve / curve[:, :1].clamp(min=torch.finfo(curve.dtype).eps)
     return {"score": 1 - curve[:, 1:].mean(dim=1), "curve": curve, "x": fractions(range(steps + 1), steps, curve)}

@@ -4,14 +4,14 @@ Samek, Binder, Montavon, Lapuschkin & Müller, "Evaluating the Visualization of 
 IEEE TNNLS 2017 (arXiv:1509.06321): the area over the MoRF perturbation curve (AOPC).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.bounds import AtLeast, Fill
-from pipeline.evaluation._curves import fractions, reading
+from pipeline.evaluation._curves import fractions, gathered, reading
 from pipeline.evaluation._regions import region_ranks
 
 LABEL = "Region perturbation"
@@ -63,10 +63,13 @@ def region_perturbation(
     grid, total = _squares(images, size)
     order = region_ranks(saliency, grid, ids)[:, None]
     counts = range(min(regions, total) + 1)
-    points = [reading(logits("image"), targets)]
-    for count in counts[1:]:
-        points.append(reading(model(torch.where(order < count, fills(fill), images)), targets))
-    curve = torch.stack(points, dim=1)
+
+    def answers() -> Iterator[Tensor]:
+        yield logits("image")
+        for count in counts[1:]:
+            yield model(torch.where(order < count, fills(fill), images))
+
+    curve = gathered((reading(each, targets) for each in answers()), len(counts))
     return {"score": (curve[:, :1] - curve).mean(dim=1), "curve": curve, "x": fractions(counts, total, curve)}
 
 

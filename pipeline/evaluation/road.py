@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.bounds import Above, AtLeast, Between, Measure, Ties
 from pipeline.evaluation._curves import fractions as x_axis
-from pipeline.evaluation._curves import reading
+from pipeline.evaluation._curves import gathered, reading
 from pipeline.evaluation._imputation import impute
 from pipeline.randomness import per_image
 
@@ -80,7 +80,7 @@ def road(
     draws = per_image(ids, images.shape[1:], "road noise", draw=torch.randn).to(images)
     grain = draws * (noise / std).to(images).view(-1, 1, 1)
     curves = [
-        torch.stack([_measured(model(degraded), targets, measure) for degraded in walk], dim=1)
+        gathered((_measured(model(degraded), targets, measure) for degraded in walk), len(counts))
         for walk in (
             _removals(images, grain, order, counts, tolerance),
             _removals(images, grain, size - 1 - order, counts, tolerance),

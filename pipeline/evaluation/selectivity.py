@@ -95,7 +95,7 @@ def selectivity(
         for step, shown in enumerate(_emptied(images, fills(fill), judged, places, pixels, steps), start=1):
             yield logits(fill) if step * pixels == size else model(shown)
 
-    curves = recognition(answers(), labels)
+    curves = recognition(answers(), steps + 1, labels)
     counts = range(0, steps * pixels + 1, pixels)
     areas = {key: area_under(curve, counts) for key, curve in curves.items()}
     curve = curves[measure]

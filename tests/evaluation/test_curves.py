@@ -6,7 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluation._curves import End, area_under, exchange_counts, followed, probabilities, reading, walk
+from pipeline.evaluation._curves import (
+    End,
+    area_under,
+    exchange_counts,
+    followed,
+    gathered,
+    probabilities,
+    reading,
+    walk,
+)
 
 POINTS = torch.tensor([[8.0, 4.0, 1.0, 2.0, 6.0]], dtype=torch.float64)
 PLACES = [0, 1, 3, 6, 10]
@@ -76,6 +85,15 @@ def test_a_step_is_an_equal_portion_or_of_a_given_size_of_which_the_last_may_be_
 def test_more_steps_or_larger_ones_than_the_image_has_are_refused(unit, steps, step_size, message):
     with pytest.raises(ValueError, match=message):
         exchange_counts(6, unit, steps, step_size)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+def test_points_are_gathered_one_by_one_and_must_be_as_many_as_said(shape):
+    points = torch.rand(4, *shape)
+    assert torch.equal(gathered(iter(points), 4), points.movedim(0, -1))
+    for wrong in (3, 5):
+        with pytest.raises(ValueError, match=r"zip\(\)"):
+            gathered(iter(points), wrong)
 
 
 def test_the_walk_takes_the_ends_as_given_and_asks_for_the_rest():
