@@ -15,10 +15,10 @@ def least_squares(
     The standard error is the jackknife's: the root of the summed squares of what leaving out one row changes, which a
     row's residual and leverage tell without another fit (the estimate HC3 of MacKinnon & White, "Some
     heteroskedasticity-consistent covariance matrix estimators with improved finite sample properties", Journal of
-    Econometrics 1985, doi:10.1016/0304-4076(85)90158-7, section 2). It holds where the rows are drawn independently
-    and the scores are not linear in them, and errs on the large side where rows are few. A fit of as many values as
-    rows leaves no residual: there it is that of a fit with a slight penalty, and so still says how far every row
-    decides alone. Where the rows do not decide all values, nothing tells how far off these are: the error is infinite.
+    Econometrics 1985, doi:10.1016/0304-4076(85)90158-7). It holds where the rows are drawn independently and the scores
+    are not linear in them, and errs on the large side where rows are few. A fit of as many values as rows leaves no
+    residual: there it is that of a fit with a slight penalty, and so still says how far every row decides alone. Where
+    the rows do not decide all values, nothing tells how far off these are: the error is infinite.
 
     Args:
         design: (M, S), each row times the root of its weight.

@@ -1,7 +1,7 @@
 """Ablation-CAM: the layer's channels, each weighed by how far the target's logit falls without it.
 
 Desai & Ramaswamy, "Ablation-CAM: Visual Explanations for Deep Convolutional Network via Gradient-free Localization",
-WACV 2020 (doi:10.1109/WACV45572.2020.9093360), section 3, the definitions of the weights and of the map. The paper
+WACV 2020 (doi:10.1109/WACV45572.2020.9093360), the equations of the weights and of the map. The paper
 divides the fall by the logit itself. That is left out here: it scales the whole map, without bound near a logit of 0,
 and below 0 it would turn the map round and show what speaks against the target, although a logit's sign means nothing:
 the same number added to all logits changes no probability. Where the logit is positive, the map is the paper's up to

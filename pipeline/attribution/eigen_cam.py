@@ -1,7 +1,7 @@
 """Eigen-CAM: the layer's activations along their first principal direction, whatever the class.
 
 Muhammad & Yeasin, "Eigen-CAM: Class Activation Map using Principal Components", IJCNN 2020 (arXiv:2008.00299),
-section III.
+the equation that projects the layer's output on its first eigenvector.
 """
 
 import torch

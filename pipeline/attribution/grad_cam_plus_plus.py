@@ -1,7 +1,7 @@
 """Grad-CAM++: the layer's channels, each weighed by a weighted sum of its positive gradients.
 
 Chattopadhay, Sarkar, Howlader & Balasubramanian, "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep
-Convolutional Networks", WACV 2018 (arXiv:1710.11063), equations 10 to 19, with the class score Y = exp(logit).
+Convolutional Networks", WACV 2018 (arXiv:1710.11063), equation 19, where the class score is Y = exp(logit).
 """
 
 import torch

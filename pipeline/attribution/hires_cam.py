@@ -1,7 +1,7 @@
 """HiResCAM: gradient times activation at every place of a layer.
 
 Draelos & Carin, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks", 2020
-(arXiv:2011.08891), section 3.
+(arXiv:2011.08891), the equation that defines HiResCAM.
 """
 
 from torch import Tensor, nn

@@ -1,6 +1,6 @@
 """Integrated Gradients.
 
-Sundararajan, Taly & Yan, "Axiomatic Attribution for Deep Networks", ICML 2017 (arXiv:1703.01365), equation 1. Baselines
+Sundararajan, Taly & Yan, "Axiomatic Attribution for Deep Networks", ICML 2017 (arXiv:1703.01365), section 3. Baselines
 beside black: Sturmfels, Lundberg & Lee, "Visualizing the Impact of Feature Attribution Baselines", Distill 2020
 (doi:10.23915/distill.00022).
 """

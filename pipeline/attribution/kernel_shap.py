@@ -1,9 +1,9 @@
 """Kernel SHAP: the Shapley values of an image's segments, by least squares over coalitions of them.
 
 Lundberg & Lee, "A Unified Approach to Interpreting Model Predictions", NeurIPS 2017 (arXiv:1705.07874), theorem 2 (the
-Shapley kernel). Covert & Lee, "Improving KernelSHAP: Practical Shapley Value Estimation via Linear Regression", AISTATS
-2021 (arXiv:2012.01536), sections 2 and 3 (coalitions drawn by the kernel, the sum as a constraint) and 4 (in pairs of
-complements).
+Shapley kernel). Covert & Lee, "Improving KernelSHAP: Practical Shapley Value Estimation Using Linear Regression",
+AISTATS 2021 (arXiv:2012.01536), the sections on the original estimator (coalitions drawn by the kernel, the sum as a
+constraint) and on reducing its variance (in pairs of complements).
 """
 
 from functools import partial

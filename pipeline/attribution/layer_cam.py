@@ -1,7 +1,7 @@
 """LayerCAM: positive gradient times activation at every place of a layer.
 
 Jiang, Zhang, Hou, Cheng & Wei, "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization", IEEE
-Transactions on Image Processing 30, 2021 (doi:10.1109/TIP.2021.3089943), equations 5 to 7.
+Transactions on Image Processing 30, 2021 (doi:10.1109/TIP.2021.3089943), the equations of weights and map.
 """
 
 from torch import Tensor, nn

@@ -2,8 +2,8 @@
 
 Ribeiro, Singh & Guestrin, "Why Should I Trust You? Explaining the Predictions of Any Classifier", KDD 2016
 (arXiv:1602.04938), equation 2, section 3.3 (sampling) and section 3.4 (the kernel, the lasso). For images the authors'
-program takes the cosine distance of coalitions, where the paper has that of the pictures, and ridge regression. So does
-this module, where the lasso is a choice.
+program takes the cosine distance of coalitions, where the paper has the L2 distance of the pictures, and ridge
+regression. So does this module, where the lasso is a choice.
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 Bach et al., "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation",
 PLOS ONE 10(7), 2015 (doi:10.1371/journal.pone.0130140), equations 56 to 60; Montavon, Binder, Lapuschkin, Samek &
-Mueller, "Layer-Wise Relevance Propagation: An Overview", 2019 (doi:10.1007/978-3-030-28954-6_10), section 10.2 and
+Müller, "Layer-Wise Relevance Propagation: An Overview", 2019 (doi:10.1007/978-3-030-28954-6_10), section 10.2 and
 table 10.1. The composites are like those of Kohlbrenner et al., "Towards Best Practice in Explaining Neural Network
 Decisions with LRP", 2020 (arXiv:1910.09840).
 """

@@ -1,6 +1,6 @@
 """SmoothGrad, SmoothGrad-Squared and VarGrad over any base method, from the same noisy maps.
 
-Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017 (arXiv:1706.03825), section 3. The square is Hooker
+Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017 (arXiv:1706.03825), section 2.2. The square is Hooker
 et al., "A Benchmark for Interpretability Methods in Deep Neural Networks", NeurIPS 2019 (arXiv:1806.10758), section
 4.1; the variance is Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018 (arXiv:1810.03292), as the former
 write it.

@@ -1,7 +1,7 @@
 """XGrad-CAM: the layer's channels, each weighed by its gradient where it is active.
 
 Fu, Hu, Dong, Guo, Gao & Li, "Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs", BMVC 2020
-(arXiv:2008.02312), section 3.
+(arXiv:2008.02312), the equation of the weights of XGrad-CAM.
 """
 
 import torch

@@ -1,7 +1,8 @@
 """How sure the network is of what a saliency map lets through, against the whole image.
 
-Chattopadhay, Sarkar, Howlader & Balasubramanian, "Grad-CAM++: Improved Visual Explanations for Deep Convolutional
-Networks", WACV 2018 (arXiv:1710.11063): both of its confidence metrics compare the same two probabilities.
+Chattopadhay, Sarkar, Howlader & Balasubramanian, "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep
+Convolutional Networks", WACV 2018 (arXiv:1710.11063): both of its confidence metrics compare the same two
+probabilities.
 """
 
 from collections.abc import Callable

@@ -8,7 +8,7 @@ def degraded(images: Tensor, ranks: Tensor, mode: str, fraction: float, mean: Te
     """Replace exactly round(fraction * H * W) pixels of each image by the channel means of the training images.
 
     Hooker et al. 2019 (arXiv:1806.10758), section 3: "roar" (remove and retrain) takes the most salient pixels,
-    "kar" (keep and retrain) the least salient, so that ``fraction`` means the share removed in both.
+    "kar" (keep and retrain, section 6.3) the least salient, so that ``fraction`` means the share removed in both.
 
     Args:
         images: (N, C, H, W) uint8.

@@ -42,8 +42,8 @@ def fill_pixels(name: str, images: Tensor, ids: Tensor, mean: Tensor, std: Tenso
 def blur(pixels: Tensor) -> Tensor:
     """Blur each channel with a Gaussian of 2r + 1 taps and standard deviation r, the border pixels repeated outwards.
 
-    From a shorter side of 30 pixels on r = 5: the blur of 11 taps and deviation 5 from which RISE starts its insertion
-    (arXiv:1806.07421, section 4.2; the numbers stand in its code). Smaller images get a sixth of their shorter side,
+    From a shorter side of 30 pixels on r = 5: nominally the blur of 11 taps and deviation 5 from which RISE starts its
+    insertion (arXiv:1806.07421; its program's own is ``blur_rise``). Smaller images get a sixth of their shorter side,
     at least 1: RISE's blur would wipe them out, while one scaled down from RISE's 224 pixels would do nothing.
 
     Args:

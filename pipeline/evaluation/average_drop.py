@@ -1,11 +1,11 @@
 """Average drop: the share of the class's probability that is lost when only what the map marks is shown.
 
-Chattopadhay, Sarkar, Howlader & Balasubramanian, "Grad-CAM++: Improved Visual Explanations for Deep Convolutional
-Networks", WACV 2018 (arXiv:1710.11063): max(0, Y - O) / Y of an image, with Y the probability for the whole image and
-O that for the image times the map scaled to [0, 1]. Their tables give the mean over the images in per cent; here it is
-a share. A gain counts as no loss, so two maps may tie at 0: ``increase_in_confidence`` tells them apart. Muting is
-Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR Workshops 2020
-(arXiv:1910.01279), who hide half of the pixels (``mute: 0.5``).
+Chattopadhay, Sarkar, Howlader & Balasubramanian, "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep
+Convolutional Networks", WACV 2018 (arXiv:1710.11063): max(0, Y - O) / Y of an image, with Y the probability for the
+whole image and O that for the image times the map scaled to [0, 1]. Their tables give the mean over the images in per
+cent; here it is a share. A gain counts as no loss, so two maps may tie at 0: ``increase_in_confidence`` tells them
+apart. Muting is Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR
+Workshops 2020 (arXiv:1910.01279), who hide half of the pixels (``mute: 0.5``).
 """
 
 from collections.abc import Callable

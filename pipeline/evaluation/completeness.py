@@ -3,7 +3,7 @@
 Sundararajan, Taly & Yan, "Axiomatic Attribution for Deep Networks", ICML 2017 (arXiv:1703.01365), section 3: the
 attributions of an image sum to f(x) - f(baseline), f the logit of the target. There it is an axiom, held or not; here
 it is measured how far a map is from it. Only methods that share out the logit can hold it, and only with respect to
-their own baseline: state the same one here.
+their own baseline: state the same one here (the fill "zero" is a method's "black").
 """
 
 from collections.abc import Callable

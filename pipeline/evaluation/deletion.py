@@ -1,9 +1,9 @@
 """Deletion: how fast the class probability falls as the most salient pixels disappear.
 
 Petsiuk, Das & Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018
-(arXiv:1806.07421), section 4.2. What it is called elsewhere differs in the choices below: with the entries of a pixel
-taken one by one it is pixel flipping, as Quantus has it after Bach et al., "On Pixel-Wise Explanations for Non-Linear
-Classifier Decisions by Layer-Wise Relevance Propagation", PLoS ONE 10 (2015).
+(arXiv:1806.07421), the section on evaluation metrics. What it is called elsewhere differs in the choices below: with
+the entries of a pixel taken one by one it is pixel flipping, as Quantus has it after Bach et al., "On Pixel-Wise
+Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation", PLoS ONE 10 (2015).
 """
 
 from collections.abc import Callable

@@ -1,10 +1,10 @@
 """Increase in confidence: whether the network is surer of the class when only what the map marks is shown.
 
-Chattopadhay, Sarkar, Howlader & Balasubramanian, "Grad-CAM++: Improved Visual Explanations for Deep Convolutional
-Networks", WACV 2018 (arXiv:1710.11063): 1 where O > Y, else 0, with Y the probability for the whole image and O that
-for the image times the map scaled to [0, 1]. Their tables give the mean over the images in per cent; here it is a
-share. Muting is Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR
-Workshops 2020 (arXiv:1910.01279), who hide half of the pixels (``mute: 0.5``).
+Chattopadhay, Sarkar, Howlader & Balasubramanian, "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep
+Convolutional Networks", WACV 2018 (arXiv:1710.11063): 1 where O > Y, else 0, with Y the probability for the whole image
+and O that for the image times the map scaled to [0, 1]. Their tables give the mean over the images in per cent; here it
+is a share. Muting is Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks",
+CVPR Workshops 2020 (arXiv:1910.01279), who hide half of the pixels (``mute: 0.5``).
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Insertion: how fast the class probability rises as the most salient pixels appear.
 
 Petsiuk, Das & Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018
-(arXiv:1806.07421), section 4.2.
+(arXiv:1806.07421), the section on evaluation metrics.
 """
 
 from collections.abc import Callable
@@ -48,8 +48,8 @@ def insertion(
 ) -> dict[str, Tensor]:
     """Put pixels into the fill in decreasing order of saliency and follow what the network says of a class.
 
-    The fill is deletion's by default, unlike in the paper, which inserts into a blurred image (``fill="blur"``): so the
-    two walk between the same two images, and their difference is a paired one.
+    The fill is deletion's by default, unlike in the paper, which inserts into a blurred image (``fill="blur_rise"``):
+    so the two walk between the same two images, and their difference is a paired one.
 
     Args:
         model: classifier in eval mode, (N, C, H, W) -> (N, K) logits.

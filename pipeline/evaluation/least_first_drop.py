@@ -2,7 +2,7 @@
 
 The column "Average Drop" of Tran et al., T-Grad, ICPR 2024: its code deletes pixels into a blurred image, the least
 salient first, in 224 steps, and averages the relative drops, whatever their sign, the whole image not among them. It is
-neither the average drop of Chattopadhyay et al., Grad-CAM++, 2018 (arXiv:1710.11063), which masks the image with its
+neither the average drop of Chattopadhay et al., Grad-CAM++, 2018 (arXiv:1710.11063), which masks the image with its
 map, nor anything new beside insertion: least salient first is the sequence of insertion read backwards, so that the
 drop is 1 less insertion's mean over the probability of the whole image.
 """

@@ -1,9 +1,9 @@
 """Quality: what is wrong with a map before any metric judges it.
 
 Metrics give a number to any map, and what they say of the same maps differs from one to the next: Tomsett et al.,
-"Sanity Checks for Saliency Metrics", AAAI 2020 (arXiv:1912.01451). So a map that says nothing, which all of them score
-as a random one, is counted here. The gap is that of completeness: Sundararajan, Taly & Yan, "Axiomatic Attribution for
-Deep Networks", ICML 2017 (arXiv:1703.01365).
+"Sanity Checks for Saliency Metrics", AAAI 2020 (arXiv:1912.01451). So a map that says nothing, to which some give a
+random map's score, some the best there is and some the worst, is counted here. The gap is that of completeness:
+Sundararajan, Taly & Yan, "Axiomatic Attribution for Deep Networks", ICML 2017 (arXiv:1703.01365).
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ from pipeline.randomness import per_image
 LABEL = "ROAD"
 FAMILY = "perturbation"
 HIGHER_IS_BETTER = True
-RANGE = (-1.0, 1.0)
+RANGE = (-0.5, 0.5)
 PASSES = {"forward": "2 * len(fractions)", "explain": "0"}
 X = "fraction of pixels"
 DETAILS = {"morf": "ROAD, most relevant first", "lerf": "ROAD, least relevant first"}

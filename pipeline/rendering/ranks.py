@@ -5,7 +5,7 @@ Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945): tau-
 
 import pandas as pd
 
-from pipeline.rendering._labels import distinct, metrics
+from pipeline.rendering._labels import distinct, judging
 from pipeline.rendering._ranked import mean_ranks
 from pipeline.rendering._tables import DATASET, FAMILY, METHOD, NETWORK, cells, spread
 
@@ -20,13 +20,14 @@ TAU = {"tau": "estimate", "tau_low": "low", "tau_high": "high"}
 def ranks(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row per data set, network and method, by mean rank, and below those of a network one of tau-b.
 
-    Columns: data set, network, family, method, then the metrics with their protocols. A cell holds the rank, 1 the
+    Columns: data set, network, family, method, then the metrics with their protocols, and with their images where they
+    judged fewer. A cell holds the rank, 1 the
     best, among those that the metric scored; in the last row of a network Kendall's tau-b with its first metric.
 
     Args:
         frame: rows of ``ranks`` (docs/formats.md).
     """
-    headings = metrics(frame)
+    headings = judging(frame)
     told = frame.assign(
         name=frame["method"].map(distinct(frame, "method", "label")),
         heading=frame["metric"].map(headings),

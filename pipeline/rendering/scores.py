@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline.rendering._labels import distinct, metrics
+from pipeline.rendering._labels import NETWORKS, distinct, judging
 from pipeline.rendering._tables import DATASET, FAMILY, METHOD, NETWORK, cells, spread
 
 LABEL = "Scores"
@@ -24,20 +24,10 @@ def scores(frame: pd.DataFrame) -> pd.DataFrame:
         frame: rows of ``scores`` (docs/formats.md).
     """
     arrow = frame["higher_is_better"].map({True: UP, False: DOWN})
-    most = frame.groupby(["dataset", "model", "method"])["n"].transform("max")
-    fewer = frame["n"].where(frame["n"] < most).groupby(frame["metric"]).transform(_range)
     told = frame.assign(
         name=frame["method"].map(distinct(frame, "method", "label")),
-        heading=frame["metric"].map(metrics(frame)) + fewer + " " + arrow,
-        images=most,
+        heading=frame["metric"].map(judging(frame)) + " " + arrow,
+        images=frame.groupby(NETWORKS)["n"].transform("max"),
         cell=cells(frame, frame["metric"]),
     )
     return spread(told, rows=[*NAMES, "images"], column="heading").rename(columns=NAMES)
-
-
-def _range(counts: pd.Series) -> str:
-    """Return ", 20 images", or their range; nothing where no count is known."""
-    low, high = counts.min(), counts.max()
-    if counts.isna().all():
-        return ""
-    return f", {low:.0f} images" if low == high else f", {low:.0f} to {high:.0f} images"

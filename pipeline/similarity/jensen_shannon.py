@@ -1,8 +1,8 @@
 """The negative Jensen-Shannon divergence between probabilities and class: bounded where Kullback-Leibler's is not.
 
 Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 1991
-(doi:10.1109/18.61115), section IV, with equal weights. The other classes add up in it, so that it rises with the
-probability p of the class and depends on nothing else: (1 + p) / 2 log2(1 + p) - p / 2 log2(p) - 1.
+(doi:10.1109/18.61115), its section on this divergence, with equal weights. The other classes add up in it, so that it
+rises with the probability p of the class and depends on nothing else: (1 + p) / 2 log2(1 + p) - p / 2 log2(p) - 1.
 """
 
 import math

@@ -1,9 +1,9 @@
 """The negative Kullback-Leibler divergence of the probabilities from the class.
 
 Kullback & Leibler, "On information and sufficiency", Annals of Mathematical Statistics 1951
-(doi:10.1214/aoms/1177729694), section 2, the mean information: of the class, as a distribution, against the answer.
-A class that is certain has no entropy, so that this is the negative cross-entropy, number for number. The divergence
-the other way round is infinite for any answer that is not certain too.
+(doi:10.1214/aoms/1177729694), its section on information: the mean one, of the class, as a distribution, against the
+answer. A class that is certain has no entropy, so that this is the negative cross-entropy, number for number. The
+divergence the other way round is infinite for any answer that is not certain too.
 """
 
 from torch import Tensor

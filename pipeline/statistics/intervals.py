@@ -19,9 +19,9 @@ BLOCK = 2**22  # draws held at once: 32 MiB of counts, however many images there
 def wilson(correct: ArrayLike, n: ArrayLike, *, level: Annotated[float, Between(0, 1)] = 0.95) -> Interval:
     """Return the proportion ``correct / n`` with its score interval; arrays broadcast, n = 0 gives nan.
 
-    Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), pages 209-212;
-    as equation 4 of Brown, Cai & DasGupta, "Interval estimation for a binomial proportion", Statistical Science 16
-    (2001). It stays within [0, 1] and is sound for few images and for proportions of 0 and 1.
+    Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), pages 209-212; as
+    the Wilson interval of Brown, Cai & DasGupta, "Interval estimation for a binomial proportion", Statistical Science
+    16 (2001). It stays within [0, 1] and is sound for few images and for proportions of 0 and 1.
 
     Args:
         correct: number of successes, any shape.

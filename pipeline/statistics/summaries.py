@@ -33,9 +33,9 @@ def accuracy_rows(labels: ArrayLike, predictions: ArrayLike, classes: Sequence[s
 def coverage_rows(confidence: ArrayLike, right: ArrayLike, *, points: int = 50) -> pd.DataFrame:
     """Return the accuracy of a network that answers only where it is confident, over the share that it answers.
 
-    El-Yaniv & Wiener, "On the foundations of noise-free selective classification", JMLR 11 (2010), section 2: the
-    risk-coverage curve, here with accuracy, 1 - risk. Among images of equal confidence the answered ones count as
-    right in the proportion of all of them, so that their order is of no consequence.
+    El-Yaniv & Wiener, "On the foundations of noise-free selective classification", JMLR 11 (2010): the risk-coverage
+    curve, here with accuracy, 1 - risk. Among images of equal confidence the answered ones count as right in the
+    proportion of all of them, so that their order is of no consequence.
 
     Args:
         confidence: (N,), larger = surer.

@@ -56,6 +56,13 @@ def test_the_table_has_methods_by_mean_rank_and_then_the_agreement_of_each_netwo
     assert (table.loc[table["family"] == "control", HEADINGS[4]] == "").all()
 
 
+def test_a_metric_that_judged_fewer_images_says_so(one):
+    frame = one[0].assign(n=one[0]["n"].where(one[0]["metric"] != "insertion", 20))
+    table = tabulate(frame)
+    assert table.columns.tolist()[4:6] == [HEADINGS[0], f"{HEADINGS[1]}, 20 images"]
+    assert table["method"].iloc[-1] == f"Kendall's tau-b with {HEADINGS[0]}"
+
+
 def test_a_cell_holds_the_rank_and_in_the_last_row_tau(one):
     frame = one[0].assign(low=2.0, high=3.25, tau=-0.5, tau_low=-0.75, tau_high=0.125)
     frame.loc[frame["metric"] == "deletion", ["tau", "tau_low", "tau_high"]] = np.nan
