@@ -85,7 +85,9 @@ def test_the_shipped_study_has_these_jobs():
         "page": 1,
     }
     assert found.total() == 127 + 4 * 3 * 2
-    assert len(plan.targets(SHIPPED)) == 2 + 3 * 2 + 3 + 3 * 2 + 45 + 12 + 33 + 12 + 1 + 12 + 10 + 3 + 7 * 4 + 13 * 3 + 1
+    assert (
+        len(plan.targets(SHIPPED)) == 2 + 3 * 2 + 3 + 3 * 2 + 45 + 12 + 33 + 12 + 1 + 12 + 10 + 3 + 7 * 4 + 13 * 3 + 1
+    )
 
 
 def test_the_small_study_has_these_jobs():
