@@ -101,6 +101,7 @@ def _summarise(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any
     told = ("LABEL", "HIGHER_IS_BETTER", "X", "DETAILS")
     metrics = {
         name: {key.lower(): facts("evaluation", entry["use"], key) for key in told}
+        | {"range": [*facts("evaluation", entry["use"], "RANGE")]}
         | {"use": entry["use"], "protocol": protocols.identity(name, entry)}
         for name, entry in config["metrics"].items()
     }

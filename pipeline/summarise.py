@@ -55,7 +55,7 @@ def _of_metrics(results: str, study: Mapping[str, Any]) -> dict[str, list[pd.Dat
     scored: dict[tuple[str, str], dict[str, Scored]] = {}  # (data set, model) -> metric -> its scores
     for each in findings.scores(results, study):
         names, metric = each.names, each.names["metric"]
-        rows["scores"].append(score_rows(each.scores).assign(**names))
+        rows["scores"].append(score_rows(each.scores, ends=each.ends).assign(**names))
         for key, values in each.details.items():
             facts = study["metrics"][metric]
             told = {"detail": key, "detail_label": facts["details"][key]}

@@ -50,6 +50,27 @@ def test_scores_give_one_row_with_the_number_of_images():
     np.testing.assert_array_equal(rows[INTERVAL].to_numpy()[0], np.ravel(bootstrap(scores, seed=4)))
 
 
+@pytest.mark.parametrize("right", [0, 7, 30])
+def test_scores_that_count_images_have_the_interval_of_a_share(right):
+    scores = np.arange(30)[None] < right
+    rows = score_rows(scores, ends=(0.0, 1.0))
+    np.testing.assert_array_equal(rows[INTERVAL].to_numpy()[0], np.ravel(wilson(right, 30)))
+    scaled = score_rows(scores - 0.5, ends=(-0.5, 0.5))
+    np.testing.assert_allclose(scaled[INTERVAL], rows[INTERVAL] - 0.5, rtol=0, atol=1e-15)
+
+
+def test_scores_of_several_seeds_count_images_only_where_all_agree():
+    same, apart = np.ones((2, 30)), np.stack([np.ones(30), np.zeros(30)])
+    assert score_rows(same, ends=(0.0, 1.0))[INTERVAL].to_numpy()[0].tolist() == np.ravel(wilson(30, 30)).tolist()
+    rows = score_rows(apart, ends=(0.0, 1.0))
+    np.testing.assert_array_equal(rows[INTERVAL].to_numpy()[0], np.ravel(bootstrap(apart)))
+
+
+@pytest.mark.parametrize("ends", [(None, None), (0.0, None), (0.0, 2.0)])
+def test_scores_without_such_ends_are_resampled_even_where_they_agree(ends):
+    assert score_rows(np.ones((1, 30)), ends=ends)[INTERVAL].to_numpy()[0].tolist() == [1.0, 1.0, 1.0]
+
+
 def test_a_curve_gives_one_row_per_point():
     curves = np.random.default_rng(0).random((2, 30, 4))
     rows = curve_rows([0.0, 0.1, 0.5, 1.0], curves)
