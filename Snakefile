@@ -40,6 +40,7 @@ localrules:
     tally,
     summarise,
     exhibit,
+    exhibit_randomised,
     draw,
     tabulate,
     page,

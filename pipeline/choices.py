@@ -6,7 +6,7 @@ from typing import Any
 from pipeline import protocols
 from pipeline.listing import seen
 from pipeline.outside import origin, pretrained
-from pipeline.plan import retrained, runs, split_address
+from pipeline.plan import by_layers, retrained, runs, split_address
 from pipeline.signatures import COMMON, addresses, asks, constant, map_bounds, parts
 
 Wildcards = Mapping[str, Any]
@@ -156,6 +156,11 @@ def _exhibit(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
     return {"dataset": w["dataset"], "model": w["model"], "methods": shown, "choice": config["gallery"]}
 
 
+def _exhibit_randomised(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
+    named = {name: protocols.identity(name, config["metrics"][name]) for name in by_layers(config)}
+    return {"dataset": w["dataset"], "model": w["model"], "methods": labels(config), "protocols": named}
+
+
 def _bounded(entry: Mapping[str, Any], shown: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
     """Return {address: {label, family, reduce, bounds}}; bounds hold where ``sum`` leaves the map as it is."""
     found = map_bounds(entry)
@@ -181,6 +186,7 @@ SETTINGS = {
     "retrain_undegraded": _retrain_undegraded,
     "summarise": _summarise,
     "exhibit": _exhibit,
+    "exhibit_randomised": _exhibit_randomised,
     "tabulate": lambda config, w: {"table": w["table"]},
     "draw": lambda config, w: {"figure": w["figure"], "dataset": w["dataset"], "model": w["model"]},
     "page": _page,

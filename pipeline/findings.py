@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import plan, store
-from pipeline.plan import split_address
 
 ALL = "all"  # stands for the metric where a method was skipped
 
@@ -110,11 +109,10 @@ def _stacked(
     study: Mapping[str, Any],
 ) -> Found:
     facts = study["metrics"][metric]
-    part = f"{split_address(address)[1]}." if "." in address else ""
     folders = [Path(plan.path("index", {"results": results}, {**run, "method": entry})).parent for run in runs]
     markers = [folder / f"{metric}.zarr" / "zarr.json" for folder in folders]
     keys = ["score", *(facts["details"] or ()), *(("curve", "x") if facts["x"] else ())]
-    read = [store.read(marker, "ids", *(f"{part}{key}" for key in keys)) for marker in markers]
+    read = [store.read(marker, "ids", *(plan.array_name(address, key) for key in keys)) for marker in markers]
     ids, *stacked = (np.stack(arrays) for arrays in zip(*read, strict=True))
     found = {key: array.astype(np.float64) for key, array in zip(keys, stacked, strict=True)}
     details = {key: found[key] for key in facts["details"] or ()}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,12 @@ from numpy.typing import NDArray
 
 from pipeline import store
 
-COLUMNS = ["dataset", "model", "method", "label", "family", "id", "class", "target", "low", "high", "pixels"]
+COLUMNS = [
+    *("dataset", "model", "method", "label", "family", "metric", "protocol", "layers"),
+    *("id", "class", "target", "low", "high", "pixels"),
+]
+TRAINED = {"metric": "", "protocol": "", "layers": 0}  # a map of the network as it is
+NOT_CHOSEN = "none of the images that are explained is of a chosen pair of classes"
 
 
 def choose(
@@ -56,13 +62,24 @@ def write(
     made_by: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     methods: Sequence[Mapping[str, Any]],
+    *,
+    without: str = NOT_CHOSEN,
     **names: Any,
 ) -> None:
-    """Publish the store: ``image`` and one array for each method, rows are images; ``names`` become attributes."""
+    """Publish the store.
+
+    Args:
+        marker: of the store.
+        made_by: what made it.
+        arrays: ``ids``, ``labels``, ``targets``, ``image`` and one for each of the methods: rows are images.
+        methods: what is known of each; where it has ``shown``, a list of what TRAINED says of the one map of a plain
+            gallery, its array is (N, len(shown), H, W), else (N, H, W).
+        without: why there may be no images.
+        names: further attributes: dataset, model, classes.
+    """
     length = len(arrays["ids"]) if arrays else 0
     if not length:
-        reason = "none of the images that are explained is of a chosen pair of classes"
-        store.skip(marker, made_by, reason if arrays else "every method was skipped")
+        store.skip(marker, made_by, without if arrays else "every method was skipped")
         return
     draft = store.begin(marker, made_by, length, length)
     for rows in store.due(draft):
@@ -73,9 +90,10 @@ def write(
 def read(marker: str | Path) -> pd.DataFrame:
     """Return the tidy frame of a gallery: one row for each image and method, the picture itself first.
 
-    Columns: dataset, model, method, label, family, id, class, target; low and high, between which the saliency lies but
-    for the chance of the method's draws, nan where there is no bound; and pixels: (H, W) or (H, W, 3) uint8 of the
-    picture where method is "image", else (H, W) float32 saliency.
+    Columns: dataset, model, method, label, family; metric, protocol and layers, where layers of the network were
+    drawn anew: for which metric and how many, else "" and 0; id, class, target; low and high, between which the
+    saliency lies but for the chance of the method's draws, nan where there is no bound; and pixels: (H, W) or
+    (H, W, 3) uint8 of the picture where method is "image", else (H, W) float32 saliency.
     """
     found = store.attributes(marker)
     if not found["blocks"]:
@@ -86,10 +104,11 @@ def read(marker: str | Path) -> pd.DataFrame:
     for entry in entries:
         pixels = _pictures(images) if entry["method"] == "image" else store.read(marker, entry["method"])[0]
         low, high = (np.nan if end is None else float(end) for end in entry.get("bounds", (None, None)))
-        for place in range(len(ids)):
+        planes = pixels if "shown" in entry else pixels[:, None]
+        for place, (column, shown) in product(range(len(ids)), enumerate(entry.get("shown", [TRAINED]))):
             names = {"class": found["classes"][labels[place]], "target": found["classes"][targets[place]]}
-            row = {"id": int(ids[place]), "low": low, "high": high, "pixels": pixels[place]}
-            rows.append(entry | names | row)
+            row = {"id": int(ids[place]), "low": low, "high": high, "pixels": planes[place, column]}
+            rows.append(entry | names | shown | row)
     frame = pd.DataFrame(rows).assign(dataset=found["dataset"], model=found["model"])
     return frame[COLUMNS]
 

@@ -28,6 +28,7 @@ PATHS = {
     "retrained": f"{RUN}/retraining/{{mode}}/{{address}}.csv",
     "undegraded": f"{RUN}/retraining/undegraded.csv",
     "gallery": "{results}/{dataset}/{model}/gallery.zarr/zarr.json",
+    "randomised": "{results}/{dataset}/{model}/randomised.zarr/zarr.json",
     **{f"{frame}_frame": f"{{results}}/summary/{frame}.csv" for frame in FRAMES},
     "summary": "{results}/summary.md",
     "table_csv": "{results}/tables/{table}.csv",
@@ -51,6 +52,7 @@ OUTPUTS = {
     "retrain_undegraded": ("undegraded",),
     "summarise": (*(f"{frame}_frame" for frame in FRAMES), "summary"),
     "exhibit": ("gallery",),
+    "exhibit_randomised": ("randomised",),
     "tabulate": ("table_csv", "table_markdown", "table_latex", "table_html"),
     "draw": ("figure_svg", "figure_png", "figure_pdf"),
     "page": ("page",),
@@ -83,6 +85,8 @@ def jobs(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "summarise", {}
     if config["methods"]:
         yield from (("exhibit", {"dataset": dataset, "model": model}) for dataset, model in pairs(config))
+        if by_layers(config):
+            yield from (("exhibit_randomised", {"dataset": d, "model": model}) for d, model in pairs(config))
     for table in tables(config):
         yield "tabulate", {"table": table}
     for dataset, model in pairs(config):
@@ -117,9 +121,13 @@ def retrained(config: Mapping[str, Any], model: str) -> list[str]:
 
 
 def figures(config: Mapping[str, Any], model: str) -> list[str]:
-    """Return the figures that a network can have: those of retraining only where it is retrained."""
+    """Return the figures that a network can have.
+
+    Those of retraining only where it is retrained, those of randomised networks where a metric asks methods of them.
+    """
     frames = {figure: constant("rendering", figure, "FRAME") for figure in config["figures"]}
-    return [figure for figure, frame in frames.items() if frame != "retraining" or retrained(config, model)]
+    has = {"retraining": bool(retrained(config, model)), "randomised": bool(config["methods"] and by_layers(config))}
+    return [figure for figure, frame in frames.items() if has.get(frame, True)]
 
 
 def tables(config: Mapping[str, Any]) -> list[str]:
@@ -127,6 +135,16 @@ def tables(config: Mapping[str, Any]) -> list[str]:
     frames = {table: constant("rendering", table, "FRAME") for table in config["tables"]}
     again = any(retrained(config, model) for model in config["models"])
     return [table for table, frame in frames.items() if frame != "retraining" or again]
+
+
+def by_layers(config: Mapping[str, Any]) -> list[str]:
+    """Return the metrics that draw a network's layers anew, one point of the curve each, and keep the maps."""
+    return [name for name, e in config["metrics"].items() if constant("evaluation", e["use"], "X") == "layers"]
+
+
+def array_name(address: str, key: str) -> str:
+    """Return the name of an array in a metric's store: ``score``, or ``<part>.score`` for a method of several maps."""
+    return f"{split_address(address)[1]}.{key}" if "." in address else key
 
 
 def split_address(address: str) -> tuple[str, str]:

@@ -24,6 +24,7 @@ INPUTS = {
     "attribute": ("data", "weights", "predictions"),
     "retrain_undegraded": ("data",),
 }
+GALLERIES = ("gallery", "randomised")  # frames that are stores of pictures
 
 
 def inputs(step: str, config: Mapping[str, Any], wildcards: Mapping[str, Any]) -> dict[str, str]:
@@ -42,6 +43,14 @@ def inputs(step: str, config: Mapping[str, Any], wildcards: Mapping[str, Any]) -
     if step == "exhibit":
         maps = dict(zip(config["methods"], exhibited(config, wildcards), strict=True))
         return maps | {"data": path("data", config, wildcards)}
+    if step == "exhibit_randomised":
+        read = {"maps": exhibited(config, wildcards), "index": exhibited(config, wildcards, "index")}
+        named = {
+            f"{method}/{kind}": each
+            for kind, paths in read.items()
+            for method, each in zip(config["methods"], paths, strict=True)
+        }
+        return named | {"data": path("data", config, wildcards)}
     if step == "page":
         made = [*drawn(config), *tabulated(config)]
         return sources() | {str(Path(each).relative_to(config["results"])): each for each in made}
@@ -78,16 +87,16 @@ def summarised(results: str, study: Mapping[str, Any]) -> dict[str, str]:
     return {str(Path(each).relative_to(results)): each for each in paths}
 
 
-def exhibited(config: Mapping[str, Any], wildcards: Mapping[str, Any]) -> list[str]:
-    """Return the maps that the gallery of one network on one data set shows: those of the first seed."""
+def exhibited(config: Mapping[str, Any], wildcards: Mapping[str, Any], name: str = "explain_maps") -> list[str]:
+    """Return the maps of every method that a gallery of one network on one data set shows: those of the first seed."""
     run = {**wildcards, "seed": config["seeds"][0]}
-    return [path("explain_maps", config, run | {"method": method}) for method in config["methods"]]
+    return [path(name, config, run | {"method": method}) for method in config["methods"]]
 
 
 def frame(config: Mapping[str, Any], rendering: str, wildcards: Mapping[str, Any]) -> str:
     """Return the path of the tidy frame that a figure or table takes."""
     name = constant("rendering", rendering, "FRAME")
-    return path("gallery" if name == "gallery" else f"{name}_frame", config, wildcards)
+    return path(name if name in GALLERIES else f"{name}_frame", config, wildcards)
 
 
 def drawn(config: Mapping[str, Any]) -> list[str]:

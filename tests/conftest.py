@@ -49,6 +49,7 @@ FILES = {
     "retrain_undegraded": {"data": "data", "results": "undegraded"},
     "summarise": {"summary": "summary"},
     "exhibit": {"data": "data", "pictures": "gallery"},
+    "exhibit_randomised": {"data": "data", "pictures": "randomised"},
     "page": {"page": "page"},
 }
 
@@ -66,8 +67,10 @@ def flags(step, config, wildcards):
         given["sources"] = config["data_dir"]
     if step == "train":
         given["initial"] = "".join(reads.initial(config, wildcards))
-    if step == "exhibit":
+    if step in {"exhibit", "exhibit_randomised"}:
         given["maps"] = reads.exhibited(config, wildcards)
+    if step == "exhibit_randomised":
+        given["indexes"] = reads.exhibited(config, wildcards, "index")
     if step == "page":
         given |= {"figures": reads.drawn(config), "tables": reads.tabulated(config)}
     return given | choices.settings(step, config, wildcards)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 import pytest
 import yaml
 
-from pipeline import choices, plan, provenance, reads, signatures
+from pipeline import choices, plan, protocols, provenance, reads, signatures
 from pipeline import config as form
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +53,7 @@ STUDIES = {
     "retraining every model": small(retraining={k: v for k, v in small()["retraining"].items() if k != "models"}),
     "without figures": small(figures=[], tables=[]),
     "results elsewhere": small(results="/somewhere/else"),
+    "randomised": small(metrics={"deletion": {"use": "deletion"}, "check": {"use": "mprt"}}, differences={}),
 }
 
 
@@ -136,7 +137,11 @@ def test_every_job_comes_after_those_whose_results_it_reads(study):
 def test_every_result_is_read_by_another_or_is_for_people(study):
     read = {path for step, wildcards in plan.jobs(study) for path in reads.inputs(step, study, wildcards).values()}
     people = ("/figures/", "/tables/", "/page/", "/summary.md", "/history.csv")
-    asked_for = ("/summary/", "/gallery.zarr/")  # by figures and tables, which need not be in the study
+    asked_for = (
+        "/summary/",
+        "/gallery.zarr/",
+        "/randomised.zarr/",
+    )  # by figures and tables, if any
     for path in set(plan.targets(study)) - read:
         assert any(part in path for part in people + asked_for), path
 
@@ -456,6 +461,31 @@ def test_a_frame_of_each_kind_is_found():
     wildcards = {"dataset": "a", "model": "m"}
     assert reads.frame(small(), "curves", wildcards) == "results/summary/curves.csv"
     assert reads.frame(small(), "coherence", wildcards) == "results/a/m/gallery.zarr/zarr.json"
+    assert reads.frame(small(), "randomised_maps", wildcards) == "results/a/m/randomised.zarr/zarr.json"
+
+
+def test_maps_of_randomised_networks_are_gathered_where_a_metric_keeps_them():
+    figures = ["coherence", "randomised_maps"]
+    without, study = small(figures=figures), small(figures=figures, metrics={"check": {"use": "mprt"}}, differences={})
+    assert plan.by_layers(without) == []
+    assert plan.figures(without, "m") == ["coherence"]
+    assert not [job for job in plan.jobs(without) if job[0] == "exhibit_randomised"]
+    assert plan.by_layers(study) == ["check"]
+    assert plan.figures(study, "m") == figures
+    jobs = [wildcards for step, wildcards in plan.jobs(study) if step == "exhibit_randomised"]
+    assert jobs == [{"dataset": d, "model": m} for d, m in plan.pairs(study)]
+    read = reads.inputs("exhibit_randomised", study, jobs[0])
+    assert read["cam/maps"] == "results/a/m/seed0/maps/explain/cam.zarr/zarr.json"
+    assert read["cam/index"] == "results/a/m/seed0/scores/cam/index.json"
+    assert len(read) == 2 * 3 + 1
+    told = choices.settings("exhibit_randomised", study, jobs[0])["protocols"]
+    assert told == {"check": protocols.identity("check", study["metrics"]["check"])}
+    assert plan.figures(study | {"methods": {}}, "m") == ["coherence"]
+
+
+def test_an_array_of_a_metrics_store_has_its_maps_name_where_there_are_several():
+    assert plan.array_name("rise", "maps") == "maps"
+    assert plan.array_name("smoothgrad.square", "maps") == "square.maps"
 
 
 def test_the_names_of_inputs_do_not_depend_on_where_the_results_are():

@@ -11,11 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline import draw, plan, store
+from pipeline import draw, gallery, plan, reads, store
 from pipeline.data._dataset import TEST, TRAIN
+from pipeline.evaluation._reduce import reduce_channels
 
 RUN = {"dataset": "digits", "model": "simple_cnn", "seed": 0}
 SMOOTH = {**RUN, "split": "explain", "method": "smoothgrad"}
+SMOOTHGRAD = ("mean", "square", "variance")
 ROAR = {**RUN, "mode": "roar", "address": "gradient"}
 
 
@@ -244,6 +246,54 @@ def test_an_unknown_class_of_the_gallery_is_refused_in_one_sentence(finished, ru
     with pytest.raises(ValueError, match=r"gallery.pairs: no class is called 'ten'; there are \[\"0\", \"1\", .*\]\Z"):
         exhibited(finished, run_job, tmp_path, pairs=[["0", "ten"]], count=1)
     assert not (tmp_path / "gallery.zarr").exists()
+
+
+RANDOMISED = {"check": {"use": "mprt", "inits": 1, "images": 7}, "each": {"use": "mprt", "mode": "independent"}}
+
+
+def test_maps_of_randomised_networks_stand_beside_those_of_the_trained_one(study, run_job):
+    config = refreshed(study, metrics=RANDOMISED)
+    for method in config["methods"]:
+        run_job("evaluate", config, {**RUN, "method": method})
+    run_job("exhibit_randomised", config, RUN)
+    marker = plan.path("randomised", config, RUN)
+    inputs = store.attributes(marker)["provenance"]["inputs"]
+    assert inputs.keys() == reads.inputs("exhibit_randomised", config, RUN).keys()
+
+    frame = gallery.read(marker)
+    assert list(frame["method"].unique()) == ["image", "gradient", *(f"smoothgrad.{part}" for part in SMOOTHGRAD)]
+    kept = {
+        name: Path(plan.path("index", config, SMOOTH)).with_name(f"{name}.zarr") / "zarr.json" for name in RANDOMISED
+    }
+    (ids,) = store.read(kept["check"], "ids")
+    assert frame["id"].unique().tolist() == ids[:3].tolist()
+    square = frame[frame["method"] == "smoothgrad.square"]
+    assert set(zip(square["metric"], square["protocol"].str.partition(" ")[0], strict=True)) == {
+        ("", ""),
+        ("check", "check"),
+        ("each", "each"),
+    }
+    for row in square[square["layers"] > 0].itertuples():
+        judged, maps = store.read(kept[row.metric], "ids", "square.maps")
+        np.testing.assert_array_equal(row.pixels, maps[judged.tolist().index(row.id), row.layers - 1])
+    explained, maps = store.read(plan.path("explain_maps", config, SMOOTH), "ids", "square")
+    for row in square[square["layers"] == 0].itertuples():
+        values = torch.from_numpy(maps[explained.tolist().index(row.id)])
+        np.testing.assert_array_equal(row.pixels, reduce_channels(values[None], "sum")[0].numpy())
+
+
+def test_where_no_image_was_judged_for_every_method_no_maps_of_randomised_networks_are_shown(study, run_job):
+    config = refreshed(study, metrics={"check": RANDOMISED["check"]})
+    for method in config["methods"]:
+        run_job("evaluate", config, {**RUN, "method": method})
+        index = Path(plan.path("index", config, {**RUN, "method": method}))
+        found = json.loads(index.read_text(encoding="utf-8"))
+        found["stores"].pop("check", None)
+        index.write_text(json.dumps(found), encoding="utf-8")
+    run_job("exhibit_randomised", config, RUN)
+    marker = plan.path("randomised", config, RUN)
+    assert store.skipped(marker)
+    assert gallery.read(marker).empty
 
 
 def targets(config, run_job, tmp_path, target):

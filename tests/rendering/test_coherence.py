@@ -8,9 +8,9 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from pipeline.rendering._grid import IMAGE, WRONG
 from pipeline.rendering._mosaic import SIGNED, UNSIGNED, paint, photograph
 from pipeline.rendering._style import RC, methods
-from pipeline.rendering.coherence import IMAGE, WRONG
 from pipeline.rendering.coherence import coherence as draw
 
 SIDE, GAP = 28, 2

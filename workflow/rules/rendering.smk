@@ -47,6 +47,32 @@ rule exhibit:
         " {params.settings} 2> {log}"
 
 
+rule exhibit_randomised:
+    """A few images with what every method says of them while the network's layers are drawn anew."""
+    input:
+        **paths("data"),
+        maps=lambda w: reads.exhibited(config, w),
+        indexes=lambda w: reads.exhibited(config, w, "index"),
+    output:
+        **paths("randomised"),
+    log:
+        beside("randomised", "logs"),
+    benchmark:
+        beside("randomised", "benchmarks")
+    conda:
+        "../../envs/pipeline.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings("exhibit_randomised"),
+        code=code("exhibit_randomised"),
+    shell:
+        "python -m pipeline.exhibit_randomised --data {input.data} --maps {input.maps} --indexes {input.indexes}"
+        " --pictures {output.randomised} {params.settings} 2> {log}"
+
+
 rule tabulate:
     """One table of the study, as CSV, Markdown, LaTeX and HTML."""
     input:

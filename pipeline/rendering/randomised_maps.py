@@ -1,0 +1,112 @@
+"""Figure: what becomes of every method's map of an image while the network's layers are drawn anew."""
+
+import itertools
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.rendering._grid import GREY, IMAGE, draw, name_image, scales, signed, write
+from pipeline.rendering._mosaic import Picture, assemble, paint, photograph, shrink
+from pipeline.rendering._style import RC, SMALL, empty, methods
+
+LABEL = "Maps of randomised networks"
+KIND = "figure"
+FRAME = "randomised"
+
+WIDEST = 30  # columns, of as many images as that leaves, but always one
+TILE = 0.5  # inches
+LEFT = 1.8  # inches, for the methods' names
+MARGINS = (LEFT, 0.9, 0.15, 1.1)
+
+
+@mpl.rc_context(RC)
+def randomised_maps(frame: pd.DataFrame) -> Figure:
+    """Draw a row per method; for each image and metric a column for the trained network and one per layer drawn anew.
+
+    Each map has a scale of its own, so that one that fades shows what is left of its pattern.
+
+    Args:
+        frame: rows of ``randomised`` (docs/formats.md) of one network on one data set.
+    """
+    if frame.empty:
+        return empty(LABEL)
+    maps = frame[frame["method"] != IMAGE]
+    drawn = methods(maps)
+    drawn["signed"] = signed(maps)
+    images = frame[frame["method"] == IMAGE].set_index("id")
+    layers = maps[maps["layers"] > 0].groupby(["metric", "protocol"], sort=False)["layers"].max().reset_index()
+    images = images.head(max(1, WIDEST // int((layers["layers"] + 1).sum())))
+    height, width = shrink(images["pixels"].iloc[0]).shape[:2]
+    columns = _columns(images.index, layers, width)
+    tops = _tops(drawn["family"], height)
+    whole = assemble(_tiles(maps, images, drawn, columns), tops, columns["left"].tolist())
+    figure, panel = draw(whole, TILE / width, MARGINS)
+    _name_rows(panel, drawn, tops[1:], height)
+    _name_columns(panel, columns, width)
+    for number, image in images.iterrows():
+        for left in columns.loc[(columns["id"] == number) & (columns["layers"] == 0), "left"]:
+            name_image(panel, image, (left + width, height / 2), across=4, ha="left")
+    scales(figure, drawn["signed"], LEFT, 0.38)
+    return figure
+
+
+def _columns(ids: pd.Index, layers: pd.DataFrame, width: int) -> pd.DataFrame:
+    """Return a row per column: id, metric, protocol, layers drawn anew, and where it begins: blocks stand apart."""
+    gap, left, found = max(1, width // 12), 0, []
+    for number, (_, each) in itertools.product(ids, layers.iterrows()):
+        for count in range(each["layers"] + 1):
+            found.append({"id": number, **each, "layers": count, "left": left})
+            left += width + gap * (1 if count < each["layers"] else 4)
+    return pd.DataFrame(found)
+
+
+def _tops(families: pd.Series, height: int) -> list[int]:
+    """Return where the rows begin: that of the images, then the methods, with a wider gap before each family."""
+    gap, top, before, tops = max(1, height // 12), 0, None, [0]
+    for family in families:
+        top += height + gap * (1 if family == before else 4)
+        tops, before = [*tops, top], family
+    return tops
+
+
+def _tiles(
+    maps: pd.DataFrame, images: pd.DataFrame, drawn: pd.DataFrame, columns: pd.DataFrame
+) -> dict[tuple[int, int], Picture]:
+    """Return {(row, column): picture}: an image above the maps of the trained network, and all maps that there are."""
+    known = maps.set_index(["method", "id", "metric", "layers"])["pixels"].to_dict()
+    tiles = {}
+    for place, (number, metric, layers) in enumerate(
+        zip(columns["id"], columns["metric"], columns["layers"], strict=True)
+    ):
+        if layers == 0:
+            tiles[0, place] = photograph(shrink(images["pixels"][number]))
+        for row, (method, as_signed) in enumerate(drawn["signed"].items(), start=1):
+            pixels = known.get((method, number, metric if layers else "", layers))  # the trained one's is of no metric
+            if pixels is not None:
+                tiles[row, place] = paint(shrink(pixels), signed=as_signed)
+    return tiles
+
+
+def _name_rows(panel: Axes, drawn: pd.DataFrame, tops: list[int], height: int) -> None:
+    """Write the methods at the left of their rows, and each family at the right of its methods' rows."""
+    for label, top in zip(drawn["label"], tops, strict=True):
+        write(panel, label, (0, top + height / 2), (-5, 0), ha="right", va="center")
+    right = panel.get_xlim()[1] + height / 12
+    for family in drawn["family"].unique():
+        own = [top for top, name in zip(tops, drawn["family"], strict=True) if name == family]
+        first, last = min(own), max(own) + height
+        panel.plot([right, right], [first, last], color=GREY, linewidth=0.8, clip_on=False)
+        write(panel, family, (right, (first + last) / 2), (3, 0), va="center", size=6.5)
+
+
+def _name_columns(panel: Axes, columns: pd.DataFrame, width: int) -> None:
+    """Write below each column how many layers are drawn anew, and below each block by which protocol."""
+    bottom = panel.get_ylim()[0]
+    for layers, left in zip(columns["layers"], columns["left"], strict=True):
+        write(panel, str(layers or "trained"), (left + width / 2, bottom), (0, -3), ha="center", va="top", size=6.5)
+    write(panel, "layers drawn anew", (0, bottom), (-5, -3), ha="right", va="top", size=6.5)
+    for _, own in columns.groupby(["id", "metric"], sort=False):
+        middle = (own["left"].min() + own["left"].max() + width) / 2
+        write(panel, own["protocol"].iloc[0], (middle, bottom), (0, -13), ha="center", va="top", **SMALL)
