@@ -87,6 +87,30 @@ def test_the_masked_images_in_memory_do_not_grow_with_the_channels(counted, imag
     assert max(model.batches) == 40
 
 
+@pytest.mark.parametrize("top", [1, 3])
+@torch.no_grad()
+def test_top_weighs_the_channels_that_vary_most_and_evaluates_no_other(top, counted, pooled, images, targets, at_layer):
+    features = pooled[:4](images)
+    without = pooled(torch.zeros_like(images[:1])).softmax(1)[0]
+    model = counted(pooled)
+    found = score_cam(model, images, targets, **STATISTICS, layer="model.3", top=top)
+    assert sum(model.batches) == 4 + 1 + 4 * top
+    for i, target in enumerate(targets):
+        most = sorted(range(6), key=lambda channel: -features[i, channel].std().item())[:top]
+        start = torch.zeros(3, 6, 8, dtype=torch.float64)
+        expected = looped(pooled, images[i], target, features[i, most], start, without[target])
+        torch.testing.assert_close(at_layer(found[i : i + 1], features.shape[2:])[0, 0], expected, rtol=0, atol=1e-10)
+    assert found.any()
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+def test_as_many_as_there_are_or_more_are_all_channels(softmax, pooled, images, targets):
+    options = {**STATISTICS, "layer": "3", "channel_softmax": softmax}
+    expected = score_cam(pooled, images, targets, **options)
+    for top in (6, 99):
+        torch.testing.assert_close(score_cam(pooled, images, targets, **options, top=top), expected, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("softmax", [False, True])
 def test_a_constant_channel_is_skipped_and_weighs_nothing(softmax, counted, pooled, images, targets):
     expected = score_cam(pooled, images, targets, **STATISTICS, layer="3", channel_softmax=softmax)

@@ -477,7 +477,7 @@ def test_the_passes_are_as_many_as_the_module_says(name, network):
 
     case.model.register_forward_hook(watch)
     explain(name, case)
-    sizes = {"samples": 4, "steps": 4, "channels": 6, "base": 1, "grid": 8, "windows": 11 * 8}
+    sizes = {"samples": 4, "steps": 4, "channels": 6, "base": 1, "grid": 8, "windows": 11 * 8, "top": None}
     said = {key: eval(text, sizes.copy()) for key, text in MODULES[name].PASSES.items()}
     images = len(case.images)
     expected = {"forward": images * said["forward"] + said.get("batch", 0), "backward": images * said["backward"]}
