@@ -7,7 +7,7 @@ from pipeline import protocols
 from pipeline.listing import seen
 from pipeline.outside import origin, pretrained
 from pipeline.plan import by_layers, retrained, runs, split_address
-from pipeline.signatures import COMMON, addresses, asks, constant, map_bounds, parts
+from pipeline.signatures import COMMON, addresses, asks, assumed, constant, counted, map_bounds, parts
 
 Wildcards = Mapping[str, Any]
 
@@ -101,7 +101,7 @@ def _summarise(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any
     told = ("LABEL", "HIGHER_IS_BETTER", "X", "DETAILS")
     metrics = {
         name: {key.lower(): facts("evaluation", entry["use"], key) for key in told}
-        | {"range": [*facts("evaluation", entry["use"], "RANGE")]}
+        | {"counts": counted(entry)}
         | {"use": entry["use"], "protocol": protocols.identity(name, entry)}
         for name, entry in config["metrics"].items()
     }
@@ -157,8 +157,12 @@ def _exhibit(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _exhibit_randomised(config: Mapping[str, Any], w: Mapping[str, Any]) -> dict[str, Any]:
-    named = {name: protocols.identity(name, config["metrics"][name]) for name in by_layers(config)}
-    return {"dataset": w["dataset"], "model": w["model"], "methods": labels(config), "protocols": named}
+    entries = {name: config["metrics"][name] for name in by_layers(config)}
+    layered = {
+        name: {"mode": (assumed("evaluation", e["use"]) | e)["mode"], "protocol": protocols.identity(name, e)}
+        for name, e in entries.items()
+    }
+    return {"dataset": w["dataset"], "model": w["model"], "methods": labels(config), "layered": layered}
 
 
 def _bounded(entry: Mapping[str, Any], shown: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,9 @@ from pipeline import cli, gallery, provenance, store
 from pipeline.evaluation._reduce import reduce_channels
 from pipeline.plan import split_address
 
+SKIPPED = "every method was skipped"
+NOT_CHOSEN = "none of the images that are explained is of a chosen pair of classes"
+
 
 def main(
     data: str,
@@ -45,7 +48,10 @@ def main(
             (values,) = store.read(marker, split_address(address)[1])
             arrays[address] = reduce_channels(torch.from_numpy(values[rows]), facts["reduce"]).numpy()
             kept.append({"method": address, **facts})
-    gallery.write(pictures, made_by, arrays, methods=kept, dataset=dataset, model=model, classes=classes)
+    without = NOT_CHOSEN if arrays else SKIPPED
+    gallery.write(
+        pictures, made_by, arrays, methods=kept, without=without, dataset=dataset, model=model, classes=classes
+    )
 
 
 if __name__ == "__main__":

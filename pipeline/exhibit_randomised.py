@@ -15,7 +15,7 @@ from pipeline.evaluation._reduce import reduce_channels
 from pipeline.plan import array_name, split_address
 
 MOST = 3  # images
-NOT_JUDGED = "no image was judged for every method while layers were drawn anew"
+NONE = "no image was explained by all methods while layers were drawn anew"
 
 
 def main(
@@ -26,7 +26,7 @@ def main(
     dataset: str,
     model: str,
     methods: dict[str, Any],
-    protocols: dict[str, str],
+    layered: dict[str, dict[str, str]],
 ) -> None:
     """Read the maps of the trained network and those that the metrics kept of the randomised ones; write the first few.
 
@@ -38,36 +38,36 @@ def main(
         dataset: name of the data set.
         model: name of the network.
         methods: entry -> {address: {"label", "family", "reduce"}} of each of its maps.
-        protocols: metric -> protocol of each metric that keeps maps of randomised networks.
+        layered: metric -> {"mode", "protocol"} of each metric that keeps maps of randomised networks.
     """
-    settings = {"dataset": dataset, "model": model, "methods": methods, "protocols": protocols}
+    settings = {"dataset": dataset, "model": model, "methods": methods, "layered": layered}
     read = {f"{entry}/maps": each for entry, each in zip(methods, maps, strict=True)}
     read |= {f"{entry}/index": each for entry, each in zip(methods, indexes, strict=True)}
     made_by = provenance.made("exhibit_randomised", settings, read | {"data": data})
 
-    images, labels = store.read(data, "images", "labels")
-    judged = {entry: _judged(index, protocols) for entry, index in zip(methods, indexes, strict=True)}
+    judged = {entry: _judged(index, layered) for entry, index in zip(methods, indexes, strict=True)}
     there = {entry: marker for entry, marker in zip(methods, maps, strict=True) if judged[entry]}
     ids = _common([store.read(marker, "ids")[0] for entry in there for marker in judged[entry].values()])[:MOST]
+    images, labels = store.read(data, "images", "labels", rows=ids)
     arrays: dict[str, Any] = {}
     kept = []
     for entry, marker in there.items():
         explained, targets = store.read(marker, "ids", "targets")
         rows = np.searchsorted(explained, ids)  # ids rise, in every store
-        arrays |= {"ids": ids, "targets": targets[rows], "labels": labels[ids], "image": images[ids]}
+        arrays |= {"ids": ids, "targets": targets[rows], "labels": labels, "image": images}
         for address, facts in methods[entry].items():
             (values,) = store.read(marker, split_address(address)[1], rows=rows)
             trained = reduce_channels(torch.from_numpy(values), facts["reduce"]).numpy()
             shown, planes = [gallery.TRAINED], [trained[:, None]]
             for metric, own in judged[entry].items():
                 planes.append(_randomised(own, address, ids))
-                told = {"metric": metric, "protocol": protocols[metric]}
+                told = {"metric": metric, **layered[metric]}
                 shown += [{**told, "layers": count} for count in range(1, planes[-1].shape[1] + 1)]
             arrays[address] = np.concatenate(planes, axis=1)
             kept.append({"method": address, **facts, "shown": shown})
     classes = store.attributes(data)["classes"]
     names = {"dataset": dataset, "model": model, "classes": classes}
-    gallery.write(pictures, made_by, arrays, methods=kept, without=NOT_JUDGED, **names)
+    gallery.write(pictures, made_by, arrays, methods=kept, without=NONE, **names)
 
 
 def _judged(index: str, metrics: Iterable[str]) -> dict[str, Path]:

@@ -17,12 +17,12 @@ ALL = "all"  # stands for the metric where a method was skipped
 class Found(NamedTuple):
     """One metric of one map of one method: whose it is, then its arrays (S, N, ...) over training seeds and images.
 
-    ``ends`` are the least and the most that a score can be; ``ids`` (N,) the images' places in the data set;
-    ``details`` {array: (S, N)} what is told beside the score.
+    ``ids`` (N,) are the images' places in the data set; ``details`` {array: (S, N)} what is told beside the score;
+    ``counts`` has those of these arrays, and "score", whose means are shares of images.
     """
 
     names: dict[str, Any]
-    ends: Sequence[float | None]
+    counts: Sequence[str]
     ids: NDArray[np.int64]
     scores: NDArray[np.float64]
     details: dict[str, NDArray[np.float64]]
@@ -119,7 +119,7 @@ def _stacked(
     told = {key: facts[key] for key in ("use", "protocol", "higher_is_better")}
     whose = {**names, "metric": metric, "metric_label": facts["label"], "x_name": facts["x"], **told}
     x = found["x"][0, 0] if "x" in found else None
-    return Found(whose, facts["range"], ids[0], found["score"], details, found.get("curve"), x)
+    return Found(whose, facts["counts"], ids[0], found["score"], details, found.get("curve"), x)
 
 
 def _differences(found: Mapping[str, Found], study: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Found]:
@@ -131,7 +131,7 @@ def _differences(found: Mapping[str, Found], study: Mapping[str, Any], names: Ma
         told["use"] = "difference"
         told["protocol"] = f"{name} {'-'.join(each.names['protocol'].rpartition(' ')[2] for each in (one, other))}"
         whose = {**names, "metric": name, **told, "higher_is_better": one.names["higher_is_better"]}
-        yield Found(whose, (None, None), one.ids, one.scores - other.scores, {}, None, None)
+        yield Found(whose, (), one.ids, one.scores - other.scores, {}, None, None)
 
 
 def _accuracies(results: str, wildcards: Mapping[str, Any]) -> pd.DataFrame:

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from pipeline import store
 
 COLUMNS = [
-    *("dataset", "model", "method", "label", "family", "metric", "protocol", "layers"),
+    *("dataset", "model", "method", "label", "family", "metric", "mode", "protocol", "layers"),
     *("id", "class", "target", "low", "high", "pixels"),
 ]
-TRAINED = {"metric": "", "protocol": "", "layers": 0}  # a map of the network as it is
-NOT_CHOSEN = "none of the images that are explained is of a chosen pair of classes"
+TRAINED = {"metric": "", "mode": "", "protocol": "", "layers": 0}  # a map of the network as it is
 
 
 def choose(
@@ -63,7 +62,7 @@ def write(
     arrays: Mapping[str, NDArray[Any]],
     methods: Sequence[Mapping[str, Any]],
     *,
-    without: str = NOT_CHOSEN,
+    without: str,
     **names: Any,
 ) -> None:
     """Publish the store.
@@ -74,12 +73,12 @@ def write(
         arrays: ``ids``, ``labels``, ``targets``, ``image`` and one for each of the methods: rows are images.
         methods: what is known of each; where it has ``shown``, a list of what TRAINED says of the one map of a plain
             gallery, its array is (N, len(shown), H, W), else (N, H, W).
-        without: why there may be no images.
+        without: why there are no images, where there are none.
         names: further attributes: dataset, model, classes.
     """
-    length = len(arrays["ids"]) if arrays else 0
+    length = len(arrays.get("ids", ()))
     if not length:
-        store.skip(marker, made_by, without if arrays else "every method was skipped")
+        store.skip(marker, made_by, without)
         return
     draft = store.begin(marker, made_by, length, length)
     for rows in store.due(draft):
@@ -90,10 +89,10 @@ def write(
 def read(marker: str | Path) -> pd.DataFrame:
     """Return the tidy frame of a gallery: one row for each image and method, the picture itself first.
 
-    Columns: dataset, model, method, label, family; metric, protocol and layers, where layers of the network were
-    drawn anew: for which metric and how many, else "" and 0; id, class, target; low and high, between which the
-    saliency lies but for the chance of the method's draws, nan where there is no bound; and pixels: (H, W) or
-    (H, W, 3) uint8 of the picture where method is "image", else (H, W) float32 saliency.
+    Columns: dataset, model, method, label, family; metric, mode, protocol and layers, where layers of the network were
+    drawn anew: for which metric, how, and at which place of its x axis, else "" and 0; id, class, target; low and high,
+    between which the saliency lies but for the chance of the method's draws, nan where there is no bound; and pixels:
+    (H, W) or (H, W, 3) uint8 of the picture where method is "image", else (H, W) float32 saliency.
     """
     found = store.attributes(marker)
     if not found["blocks"]:

@@ -3,7 +3,6 @@
 workflow/protocols.yaml holds them; a metric's entry takes one by name, ``{use: deletion, protocol: rise2018}``.
 """
 
-import ast
 import functools
 import hashlib
 import json
@@ -13,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.signatures import COMMON, defaults, is_plain
+from pipeline.signatures import COMMON, assumed, is_plain
 
 FILE = Path(__file__).parent.parent / "workflow" / "protocols.yaml"
 DIGITS = 6
@@ -59,7 +58,7 @@ def identity(name: str, entry: Mapping[str, Any]) -> str:
         name: of the entry.
         entry: expanded.
     """
-    assumed = {key: ast.literal_eval(text) for key, text in defaults("evaluation", entry["use"]).items() if text}
-    stated = {key: float(v) if is_plain(v, float) else v for key, v in (assumed | choices(entry)).items()}  # 0 is 0.0
+    chosen = assumed("evaluation", entry["use"]) | choices(entry)
+    stated = {key: float(v) if is_plain(v, float) else v for key, v in chosen.items()}  # 0 is 0.0
     said = json.dumps([entry["use"], stated], sort_keys=True)
     return f"{entry.get('protocol', name)} {hashlib.sha256(said.encode()).hexdigest()[:DIGITS]}"

@@ -60,6 +60,11 @@ def defaults(layer: str, name: str) -> dict[str, str | None]:
     return {key: default for key, default in found.items() if key not in GIVEN.get(layer, ())}
 
 
+def assumed(layer: str, name: str) -> dict[str, Any]:
+    """Return the values of the parameters that have a default."""
+    return {key: ast.literal_eval(text) for key, text in defaults(layer, name).items() if text}
+
+
 def docstring(layer: str, name: str) -> str:
     """Return the docstring of module ``name`` of ``layer``."""
     return ast.get_docstring(_tree(layer, name)) or ""
@@ -92,10 +97,17 @@ def map_bounds(entry: Mapping[str, Any]) -> dict[str, list[float | None]]:
     tree = _tree("attribution", entry["use"])
     if not any(isinstance(node, ast.FunctionDef) and node.name == "bounds" for node in tree.body):
         return {part: [None, None] for part in parts(entry)}
-    stated = {key: ast.literal_eval(text) for key, text in defaults("attribution", entry["use"]).items() if text}
+    stated = assumed("attribution", entry["use"])
     ranges = {name: constant("similarity", name, "RANGE") for name in entry.get("similarity", ())}
     found = _alone("bounds", stated | dict(entry) | {"similarity": ranges}) or {}
     return {part: list(found.get(part, (None, None))) for part in parts(entry)}
+
+
+def counted(entry: Mapping[str, Any]) -> list[str]:
+    """Return the arrays of a metric's entry whose means are shares of images, as its module's COUNTS says."""
+    stated = assumed("evaluation", entry["use"]) | dict(entry)
+    found = constant("evaluation", entry["use"], "COUNTS") or {}
+    return [array for array, needed in found.items() if needed is None or needed.items() <= stated.items()]
 
 
 def addresses(name: str, entry: Mapping[str, Any]) -> list[str]:

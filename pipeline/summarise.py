@@ -55,11 +55,11 @@ def _of_metrics(results: str, study: Mapping[str, Any]) -> dict[str, list[pd.Dat
     scored: dict[tuple[str, str], dict[str, Scored]] = {}  # (data set, model) -> metric -> its scores
     for each in findings.scores(results, study):
         names, metric = each.names, each.names["metric"]
-        rows["scores"].append(score_rows(each.scores, ends=each.ends).assign(**names))
+        rows["scores"].append(score_rows(each.scores, counts="score" in each.counts).assign(**names))
         for key, values in each.details.items():
             facts = study["metrics"][metric]
             told = {"detail": key, "detail_label": facts["details"][key]}
-            rows["details"].append(score_rows(values).assign(**names, **told))
+            rows["details"].append(score_rows(values, counts=key in each.counts).assign(**names, **told))
         if each.x is not None and each.curves is not None:
             rows["curves"].append(curve_rows(each.x, each.curves).assign(**names))
         if names["use"] != "quality":  # which says what the maps are, not how good they are

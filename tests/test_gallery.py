@@ -77,7 +77,8 @@ def written(tmp_path, request):
         "smooth.mean": draw.normal(size=(2, 6, 5)).astype(np.float32),
     }
     marker = tmp_path / "gallery.zarr" / "zarr.json"
-    gallery.write(str(marker), {"step": "exhibit"}, arrays, METHODS, dataset="d", model="7", classes=["nan", "8", "x"])
+    names = {"dataset": "d", "model": "7", "without": ""}
+    gallery.write(str(marker), {"step": "exhibit"}, arrays, METHODS, **names, classes=["nan", "8", "x"])
     return marker, arrays
 
 
@@ -116,38 +117,32 @@ def test_a_frame_that_is_a_store_is_read_as_a_gallery(written):
 
 def test_a_method_of_several_maps_of_an_image_has_a_row_for_each_of_them(tmp_path):
     draw = np.random.default_rng(0)
-    shown = [gallery.TRAINED, *({"metric": "mprt", "protocol": "mprt 3f2a9c", "layers": n} for n in (1, 2))]
+    drawn = {"metric": "mprt", "mode": "cascading", "protocol": "mprt 3f2a9c"}
+    shown = [gallery.TRAINED, *({**drawn, "layers": count} for count in (1, 2))]
     arrays = {"ids": np.array([4, 9]), "labels": np.array([1, 0]), "targets": np.array([1, 1])}
     arrays |= {"image": np.zeros((2, 1, 6, 5), np.uint8), "gradient": draw.normal(size=(2, 3, 6, 5)).astype(np.float32)}
     marker = tmp_path / "randomised.zarr" / "zarr.json"
     methods = [METHODS[0] | {"shown": shown}]
-    gallery.write(str(marker), {"step": "exhibit"}, arrays, methods, dataset="d", model="7", classes=["a", "b"])
+    names = {"dataset": "d", "model": "7", "without": ""}
+    gallery.write(str(marker), {"step": "exhibit"}, arrays, methods, **names, classes=["a", "b"])
     frame = frames.read(marker)
     assert list(frame.columns) == gallery.COLUMNS
     maps = frame[frame["method"] == "gradient"]
     assert maps[["id", "layers"]].to_numpy().tolist() == [[4, 0], [4, 1], [4, 2], [9, 0], [9, 1], [9, 2]]
     assert maps["metric"].tolist() == ["", "mprt", "mprt"] * 2
     assert maps["protocol"].tolist() == ["", "mprt 3f2a9c", "mprt 3f2a9c"] * 2
+    assert maps["mode"].tolist() == ["", "cascading", "cascading"] * 2
     assert frame.loc[frame["method"] == "image", ["metric", "layers"]].to_numpy().tolist() == [["", 0]] * 2
     for pixels, (place, column) in zip(maps["pixels"], np.ndindex(2, 3), strict=True):
         np.testing.assert_array_equal(pixels, arrays["gradient"][place, column])
 
 
-def test_a_gallery_without_methods_is_empty_and_says_so(tmp_path):
+@pytest.mark.parametrize("arrays", [{}, {name: np.zeros(0, np.int64) for name in ("ids", "labels", "targets")}])
+def test_a_gallery_without_images_is_empty_and_says_why(tmp_path, arrays):
     marker = tmp_path / "gallery.zarr" / "zarr.json"
-    gallery.write(str(marker), {"step": "exhibit"}, {}, [], dataset="d", model="m", classes=["a"])
-    assert store.skipped(marker) == "every method was skipped"
-    frame = gallery.read(marker)
-    assert list(frame.columns) == gallery.COLUMNS
-    assert frame.empty
-
-
-def test_a_gallery_without_images_is_empty_and_says_so(tmp_path):
-    marker = tmp_path / "gallery.zarr" / "zarr.json"
-    arrays = {name: np.zeros(0, np.int64) for name in ("ids", "labels", "targets")}
-    arrays |= {"image": np.zeros((0, 1, 6, 5), np.uint8), "gradient": np.zeros((0, 6, 5), np.float32)}
-    gallery.write(str(marker), {"step": "exhibit"}, arrays, METHODS[:1], dataset="d", model="m", classes=["a"])
-    assert store.skipped(marker) == "none of the images that are explained is of a chosen pair of classes"
+    names = {"dataset": "d", "model": "m", "classes": ["a"]}
+    gallery.write(str(marker), {"step": "exhibit"}, arrays, [], without="nobody came", **names)
+    assert store.skipped(marker) == "nobody came"
     frame = gallery.read(marker)
     assert list(frame.columns) == gallery.COLUMNS
     assert frame.empty

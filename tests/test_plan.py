@@ -478,8 +478,8 @@ def test_maps_of_randomised_networks_are_gathered_where_a_metric_keeps_them():
     assert read["cam/maps"] == "results/a/m/seed0/maps/explain/cam.zarr/zarr.json"
     assert read["cam/index"] == "results/a/m/seed0/scores/cam/index.json"
     assert len(read) == 2 * 3 + 1
-    told = choices.settings("exhibit_randomised", study, jobs[0])["protocols"]
-    assert told == {"check": protocols.identity("check", study["metrics"]["check"])}
+    told = choices.settings("exhibit_randomised", study, jobs[0])["layered"]
+    assert told == {"check": {"mode": "cascading", "protocol": protocols.identity("check", study["metrics"]["check"])}}
     assert plan.figures(study | {"methods": {}}, "m") == ["coherence"]
 
 

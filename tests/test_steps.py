@@ -12,11 +12,14 @@ import torch
 from safetensors.torch import load_file
 
 from pipeline import draw, gallery, plan, reads, store
+from pipeline.config import complete
 from pipeline.data._dataset import TEST, TRAIN
 from pipeline.evaluation._reduce import reduce_channels
+from pipeline.statistics.intervals import bootstrap, wilson
 
 RUN = {"dataset": "digits", "model": "simple_cnn", "seed": 0}
 SMOOTH = {**RUN, "split": "explain", "method": "smoothgrad"}
+GRADIENT = {**RUN, "split": "explain", "method": "gradient"}
 SMOOTHGRAD = ("mean", "square", "variance")
 ROAR = {**RUN, "mode": "roar", "address": "gradient"}
 
@@ -248,42 +251,83 @@ def test_an_unknown_class_of_the_gallery_is_refused_in_one_sentence(finished, ru
     assert not (tmp_path / "gallery.zarr").exists()
 
 
-RANDOMISED = {"check": {"use": "mprt", "inits": 1, "images": 7}, "each": {"use": "mprt", "mode": "independent"}}
+def test_shares_of_images_have_wilsons_interval_and_other_scores_a_bootstrap(study, run_job):
+    metrics = {
+        "keep": {"use": "degradation_keep"},
+        "sure": {"use": "degradation_keep", "measure": "probability"},
+        "lost": {"use": "degradation_remove"},
+        "check": {"use": "mprt", "inits": 1, "images": 5},
+    }
+    config = refreshed(study, metrics=metrics, differences={"d": ["keep", "lost"]})
+    config["methods"] = {"gradient": {"use": "gradient"}, "random_map": {"use": "random_map"}}
+    config["retraining"] = None
+    config = complete(config)
+    for method in config["methods"]:
+        run_job("attribute", config, {**RUN, "split": "explain", "method": method})
+        run_job("evaluate", config, {**RUN, "method": method})
+    run_job("summarise", config, {})
+    tables = {name: pd.read_csv(plan.path(f"{name}_frame", config, {})) for name in ("scores", "details")}
+    folder = Path(plan.path("index", config, {**RUN, "method": "gradient"})).parent
+    markers = {metric: folder / f"{metric}.zarr" / "zarr.json" for metric in metrics}
+    read = {metric: store.read(marker, "score")[0] for metric, marker in markers.items()}
+
+    def interval(table, metric, method="gradient", **wanted):
+        rows = tables[table].query("metric == @metric and method == @method")
+        for key, value in wanted.items():
+            rows = rows[rows[key] == value]
+        return rows[["estimate", "low", "high"]].to_numpy()[0]
+
+    share = np.ravel(wilson(read["keep"].sum(), 24))
+    np.testing.assert_allclose(interval("scores", "keep"), share, rtol=0, atol=1e-12)
+    for metric in ("keep", "sure"):  # whatever the score is
+        np.testing.assert_allclose(interval("details", metric, detail="accuracy"), share, rtol=0, atol=1e-12)
+    for metric, values in {"sure": read["sure"], "d": read["keep"] - read["lost"]}.items():
+        expected = np.ravel(bootstrap(values[None]))
+        np.testing.assert_allclose(interval("scores", metric), expected, rtol=0, atol=1e-12)
+    assert interval("scores", "check", "random_map").tolist() == [1.0, 1.0, 1.0]  # by construction, and no share
+
+
+LAYERED = {"each": {"use": "mprt", "mode": "independent"}, "check": {"use": "mprt", "inits": 1, "images": 7}}
 
 
 def test_maps_of_randomised_networks_stand_beside_those_of_the_trained_one(study, run_job):
-    config = refreshed(study, metrics=RANDOMISED)
+    config = refreshed(study, metrics=LAYERED, methods={"gradient": {"use": "gradient", "reduce": "sum"}})
     for method in config["methods"]:
         run_job("evaluate", config, {**RUN, "method": method})
     run_job("exhibit_randomised", config, RUN)
-    marker = plan.path("randomised", config, RUN)
+    marker, data = plan.path("randomised", config, RUN), plan.path("data", config, RUN)
     inputs = store.attributes(marker)["provenance"]["inputs"]
     assert inputs.keys() == reads.inputs("exhibit_randomised", config, RUN).keys()
 
     frame = gallery.read(marker)
     assert list(frame["method"].unique()) == ["image", "gradient", *(f"smoothgrad.{part}" for part in SMOOTHGRAD)]
-    kept = {
-        name: Path(plan.path("index", config, SMOOTH)).with_name(f"{name}.zarr") / "zarr.json" for name in RANDOMISED
-    }
-    (ids,) = store.read(kept["check"], "ids")
+    scores = Path(plan.path("index", config, {**RUN, "method": "gradient"})).parent
+    (ids,) = store.read(scores / "check.zarr" / "zarr.json", "ids")
     assert frame["id"].unique().tolist() == ids[:3].tolist()
-    square = frame[frame["method"] == "smoothgrad.square"]
-    assert set(zip(square["metric"], square["protocol"].str.partition(" ")[0], strict=True)) == {
-        ("", ""),
-        ("check", "check"),
-        ("each", "each"),
-    }
-    for row in square[square["layers"] > 0].itertuples():
-        judged, maps = store.read(kept[row.metric], "ids", "square.maps")
-        np.testing.assert_array_equal(row.pixels, maps[judged.tolist().index(row.id), row.layers - 1])
-    explained, maps = store.read(plan.path("explain_maps", config, SMOOTH), "ids", "square")
-    for row in square[square["layers"] == 0].itertuples():
-        values = torch.from_numpy(maps[explained.tolist().index(row.id)])
-        np.testing.assert_array_equal(row.pixels, reduce_channels(values[None], "sum")[0].numpy())
+    told = frame[["metric", "mode"]].drop_duplicates().to_numpy().tolist()
+    assert told == [["", ""], ["each", "independent"], ["check", "cascading"]]
+    assert set(frame["protocol"].str.partition(" ")[0]) == {"", "each", "check"}
+
+    images, labels = store.read(data, "images", "labels")
+    explained, targets, maps = store.read(plan.path("explain_maps", config, GRADIENT), "ids", "targets", "maps")
+    for _, row in frame.iterrows():
+        place = explained.tolist().index(row["id"])
+        assert [row["class"], row["target"]] == [str(labels[row["id"]]), str(targets[place])]
+        if row["method"] == "image":
+            np.testing.assert_array_equal(row["pixels"], images[row["id"], 0])
+        elif row["layers"] == 0 and row["method"] == "gradient":
+            values = torch.from_numpy(maps[place])
+            np.testing.assert_array_equal(row["pixels"], reduce_channels(values[None], "sum")[0].numpy())
+            assert row["pixels"].min() < 0
+        elif row["layers"]:
+            entry, _, part = row["method"].partition(".")
+            kept = scores.with_name(entry) / f"{row['metric']}.zarr" / "zarr.json"
+            judged, again = store.read(kept, "ids", f"{part}.maps" if part else "maps")
+            np.testing.assert_array_equal(row["pixels"], again[judged.tolist().index(row["id"]), row["layers"] - 1])
 
 
-def test_where_no_image_was_judged_for_every_method_no_maps_of_randomised_networks_are_shown(study, run_job):
-    config = refreshed(study, metrics={"check": RANDOMISED["check"]})
+def test_where_no_method_has_maps_of_randomised_networks_the_store_and_the_figure_say_so(study, run_job, tmp_path):
+    config = refreshed(study, metrics={"check": LAYERED["check"]})
     for method in config["methods"]:
         run_job("evaluate", config, {**RUN, "method": method})
         index = Path(plan.path("index", config, {**RUN, "method": method}))
@@ -292,8 +336,10 @@ def test_where_no_image_was_judged_for_every_method_no_maps_of_randomised_networ
         index.write_text(json.dumps(found), encoding="utf-8")
     run_job("exhibit_randomised", config, RUN)
     marker = plan.path("randomised", config, RUN)
-    assert store.skipped(marker)
-    assert gallery.read(marker).empty
+    assert store.skipped(marker) == "no image was explained by all methods while layers were drawn anew"
+    written = {form: str(tmp_path / f"figure.{form}") for form in ("svg", "png", "pdf")}
+    draw.main(marker, "randomised_maps", "digits", "simple_cnn", **written)
+    assert "no results" in Path(written["svg"]).read_text(encoding="utf-8")
 
 
 def targets(config, run_job, tmp_path, target):

@@ -13,8 +13,12 @@ score of an entry that states nothing, None where nothing bounds it; PASSES, wha
 through the network, "explain": calls of ``attribute``}, without what ``logits`` gives, as expressions of the parameters
 and of ``pixels_of_image``, its ``channels``, ``layers`` of the network and ``images`` of a batch; X, where there is a
 curve, what its x axis counts: "fraction of pixels", "fraction of regions", "samples" of the method or "layers";
-DETAILS, {array: label} of arrays (N,) that are told beside the score; REQUIRES, names of functions of
-``_requirements.py`` that must not refuse the method or the data set, or else the metric is left out with the reason.
+DETAILS, {array: label} of arrays (N,) that are told beside the score; COUNTS, {array: parameters} of those, or the
+score, which are 1 where an image counts and 0 where it does not (between, where it counts in part), so that their mean
+is a share of images, if the entry has these parameters, None where it need not have any; REQUIRES, names of functions
+of ``_requirements.py`` that must not refuse the method or the data set, or else the metric is left out with the reason.
+A metric whose X is "layers" has a parameter ``mode``, which says how it draws layers of the network anew, and returns
+"maps" as well, (N, S, H, W) float32, the maps behind the points of its curve, which a figure shows.
 
 Keyword parameters that the step fills in where a signature asks for them:
 

@@ -20,6 +20,7 @@ HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 PASSES = {"forward": "steps - 1 if fraction * steps % 1 == 0 else steps", "explain": "0"}
 X = "fraction of pixels"
+COUNTS = {"score": {"measure": "accuracy"}, "accuracy": None}
 DETAILS = {"accuracy": "Accuracy on kept pixels", "probability": "Probability of the label on kept pixels"}
 
 

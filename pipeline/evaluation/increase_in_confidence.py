@@ -21,6 +21,7 @@ FAMILY = "confidence"
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 PASSES = {"forward": "1", "explain": "0"}
+COUNTS = {"score": None}
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 REQUIRES = ("marked",)
 PASSES = {"forward": "0", "explain": "0"}
+COUNTS = {"score": None, "centre": None}
 DETAILS = {
     "centre": "Pointing game of the image's centre",
     "area": "Share of the pixels that hit: a random map's score",

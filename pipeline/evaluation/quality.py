@@ -19,6 +19,7 @@ FAMILY = "quality"
 HIGHER_IS_BETTER = False
 RANGE = (0.0, 1.0)
 PASSES = {"forward": "0", "explain": "0"}
+COUNTS = {"score": None, "zero": None, "constant": None, "non_finite": None}
 DETAILS = {
     "zero": "Maps that are zero throughout",
     "constant": "Maps that are constant, but not zero",

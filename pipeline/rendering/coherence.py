@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.rendering._grid import IMAGE, draw, name_image, scales, signed, write
+from pipeline.rendering._grid import GREY, IMAGE, draw, name_image, scales, signed, write
 from pipeline.rendering._mosaic import Picture, assemble, paint, photograph, shrink
 from pipeline.rendering._style import RC, empty, methods
 
@@ -55,11 +55,11 @@ def _tiles(frame: pd.DataFrame, ids: pd.Index, drawn: pd.DataFrame) -> dict[tupl
     """Return {(row, column): picture} of all that the gallery holds."""
     rows = {number: row for row, number in enumerate(ids)}
     columns = {method: column for column, method in enumerate([IMAGE, *drawn.index])}
-    signed = drawn["signed"].to_dict()
+    as_signed = drawn["signed"].to_dict()
     return {
         (rows[number], columns[method]): photograph(shrink(pixels))
         if method == IMAGE
-        else paint(shrink(pixels), signed=signed[method])
+        else paint(shrink(pixels), signed=as_signed[method])
         for number, method, pixels in zip(frame["id"], frame["method"], frame["pixels"], strict=True)
     }
 
@@ -72,5 +72,5 @@ def _name_columns(panel: Axes, drawn: pd.DataFrame, centres: list[float], width:
     for family in drawn["family"].unique():
         own = [x for x, name in zip(centres[1:], drawn["family"], strict=True) if name == family]
         first, last = min(own) - width / 2, max(own) + width / 2
-        panel.plot([first, last], [bottom, bottom], color="#555555", linewidth=0.8, clip_on=False)
+        panel.plot([first, last], [bottom, bottom], color=GREY, linewidth=0.8, clip_on=False)
         write(panel, family, ((first + last) / 2, bottom), (0, -3), ha="center", va="top", size=6.5)

@@ -1,8 +1,11 @@
 """Figure: what becomes of every method's map of an image while the network's layers are drawn anew."""
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,10 +18,11 @@ LABEL = "Maps of randomised networks"
 KIND = "figure"
 FRAME = "randomised"
 
+DEEPEST = 10  # columns of one block beside that of the trained network; of more layers, some
 WIDEST = 30  # columns, of as many images as that leaves, but always one
-TILE = 0.5  # inches
+TILE, BLOCK = 0.5, 1.9  # inches: a picture; a block of columns, at least, since its words need room
 LEFT = 1.8  # inches, for the methods' names
-MARGINS = (LEFT, 0.9, 0.15, 1.1)
+MARGINS = (LEFT, 0.9, 0.15, 1.2)
 
 
 @mpl.rc_context(RC)
@@ -36,8 +40,9 @@ def randomised_maps(frame: pd.DataFrame) -> Figure:
     drawn = methods(maps)
     drawn["signed"] = signed(maps)
     images = frame[frame["method"] == IMAGE].set_index("id")
-    layers = maps[maps["layers"] > 0].groupby(["metric", "protocol"], sort=False)["layers"].max().reset_index()
-    images = images.head(max(1, WIDEST // int((layers["layers"] + 1).sum())))
+    blocks = maps[maps["layers"] > 0].groupby(["metric", "mode", "protocol"], sort=False)
+    layers = {names: [0, *_some(block["layers"].unique())] for names, block in blocks}
+    images = images.head(max(1, WIDEST // sum(map(len, layers.values()))))
     height, width = shrink(images["pixels"].iloc[0]).shape[:2]
     columns = _columns(images.index, layers, width)
     tops = _tops(drawn["family"], height)
@@ -52,13 +57,20 @@ def randomised_maps(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _columns(ids: pd.Index, layers: pd.DataFrame, width: int) -> pd.DataFrame:
-    """Return a row per column: id, metric, protocol, layers drawn anew, and where it begins: blocks stand apart."""
-    gap, left, found = max(1, width // 12), 0, []
-    for number, (_, each) in itertools.product(ids, layers.iterrows()):
-        for count in range(each["layers"] + 1):
-            found.append({"id": number, **each, "layers": count, "left": left})
-            left += width + gap * (1 if count < each["layers"] else 4)
+def _some(layers: np.ndarray) -> list[int]:
+    """Return the layers, or of many some, from the first to the last and as evenly as can be."""
+    ordered = np.sort(layers)
+    places = np.linspace(0, len(ordered) - 1, min(len(ordered), DEEPEST))
+    return [int(each) for each in ordered[places.round().astype(np.int64)]]
+
+
+def _columns(ids: pd.Index, layers: Mapping[Any, list[int]], width: int) -> pd.DataFrame:
+    """Return a row per column: id, metric, mode, protocol, layers, and where it begins. Blocks stand apart."""
+    gap, start, found = max(1, width // 12), 0, []
+    for number, ((metric, mode, protocol), shown) in itertools.product(ids, layers.items()):
+        told = {"id": number, "metric": metric, "mode": mode, "protocol": protocol}
+        found += [{**told, "layers": count, "left": start + place * (width + gap)} for place, count in enumerate(shown)]
+        start += max(len(shown) * (width + gap), round(BLOCK / TILE * width)) + 3 * gap
     return pd.DataFrame(found)
 
 
@@ -77,9 +89,8 @@ def _tiles(
     """Return {(row, column): picture}: an image above the maps of the trained network, and all maps that there are."""
     known = maps.set_index(["method", "id", "metric", "layers"])["pixels"].to_dict()
     tiles = {}
-    for place, (number, metric, layers) in enumerate(
-        zip(columns["id"], columns["metric"], columns["layers"], strict=True)
-    ):
+    keys = zip(columns["id"], columns["metric"], columns["layers"], strict=True)
+    for place, (number, metric, layers) in enumerate(keys):
         if layers == 0:
             tiles[0, place] = photograph(shrink(images["pixels"][number]))
         for row, (method, as_signed) in enumerate(drawn["signed"].items(), start=1):
@@ -102,11 +113,12 @@ def _name_rows(panel: Axes, drawn: pd.DataFrame, tops: list[int], height: int) -
 
 
 def _name_columns(panel: Axes, columns: pd.DataFrame, width: int) -> None:
-    """Write below each column how many layers are drawn anew, and below each block by which protocol."""
+    """Write below each column which layer, and below each block how layers are drawn anew and by which protocol."""
     bottom = panel.get_ylim()[0]
     for layers, left in zip(columns["layers"], columns["left"], strict=True):
         write(panel, str(layers or "trained"), (left + width / 2, bottom), (0, -3), ha="center", va="top", size=6.5)
-    write(panel, "layers drawn anew", (0, bottom), (-5, -3), ha="right", va="top", size=6.5)
-    for _, own in columns.groupby(["id", "metric"], sort=False):
-        middle = (own["left"].min() + own["left"].max() + width) / 2
-        write(panel, own["protocol"].iloc[0], (middle, bottom), (0, -13), ha="center", va="top", **SMALL)
+    write(panel, "layers from the end", (0, bottom), (-5, -3), ha="right", va="top", size=6.5)
+    for _, block in columns.groupby(["id", "metric"], sort=False):
+        first = block.iloc[0]
+        write(panel, first["mode"], (first["left"], bottom), (0, -14), va="top", size=6.5)
+        write(panel, first["protocol"], (first["left"], bottom), (0, -23), va="top", **SMALL)

@@ -1,13 +1,12 @@
 """Tidy rows from arrays, each number with its interval: columns estimate, low, high and n."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from pipeline.statistics.intervals import Floats, bootstrap, seeds_interval, wilson
+from pipeline.statistics.intervals import Interval, bootstrap, seeds_interval, wilson
 
 TOTAL = "total"
 
@@ -55,24 +54,23 @@ def coverage_rows(confidence: ArrayLike, right: ArrayLike, *, points: int = 50) 
     return rows.join(_columns(wilson(correct, n)))
 
 
-def score_rows(scores: ArrayLike, *, ends: Sequence[float | None] = (None, None), seed: int = 0) -> pd.DataFrame:
+def score_rows(scores: ArrayLike, *, counts: bool = False, seed: int = 0) -> pd.DataFrame:
     """Return one row, estimate, low, high and n (images), of scores (S, N): training seeds by images.
-
-    Where each score lies at one of the ``ends`` of what it can be, the mean counts images, and the interval is
-    Wilson's: resampling images that all agree would give one of no width. With several seeds, whose scores of an image
-    are not independent, that holds only where all agree.
 
     Args:
         scores: (S, N).
-        ends: the least and the most that a score can be, each None where there is no such end.
+        counts: whether each score says that its image counts, 1, or not, 0, so that the mean is a share of images. The
+            interval is Wilson's then, since a bootstrap over images that all agree has no width; where there are
+            several seeds, whose scores of an image are not independent, it is the wider of the two at either end.
         seed: of the resampling.
     """
-    scores, (low, high) = np.asarray(scores), ends
-    images = scores.shape[1]
-    if low is not None and high is not None and _counts(scores, low, high):
-        share = wilson((scores[0] == high).sum(), images)
-        return _columns([low + (high - low) * part for part in share]).assign(n=images)
-    return _columns(bootstrap(scores, seed=seed)).assign(n=images)
+    scores = np.asarray(scores, dtype=np.float64)
+    seeds, images = scores.shape
+    interval = wilson(scores.mean(0).sum(), images) if counts else bootstrap(scores, seed=seed)
+    if counts and seeds > 1:
+        estimate, low, high = bootstrap(scores, seed=seed)
+        interval = estimate, np.minimum(low, interval[1]), np.maximum(high, interval[2])
+    return _columns(interval).assign(n=images)
 
 
 def curve_rows(x: ArrayLike, curves: ArrayLike, *, seed: int = 0) -> pd.DataFrame:
@@ -103,11 +101,7 @@ def retraining_rows(fractions: ArrayLike, accuracies: ArrayLike) -> pd.DataFrame
     return rows.join(_columns(seeds_interval(accuracies))).assign(n=len(accuracies))
 
 
-def _counts(scores: NDArray[Any], low: float, high: float) -> bool:
-    return bool(np.isin(scores, (low, high)).all()) and (len(scores) == 1 or bool((scores == scores.flat[0]).all()))
-
-
-def _columns(interval: Sequence[Floats]) -> pd.DataFrame:
+def _columns(interval: Interval) -> pd.DataFrame:
     return pd.DataFrame(
         {name: np.atleast_1d(part) for name, part in zip(("estimate", "low", "high"), interval, strict=True)}
     )

@@ -216,6 +216,26 @@ def test_the_details_are_numbers_of_the_images(name, case):
     assert all(found[key].shape == (6,) for key in getattr(MODULES[name], "DETAILS", {}))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_counts_images_is_all_or_nothing_of_most(name, case):
+    stated = getattr(MODULES[name], "COUNTS", {})
+    assert stated.keys() <= {"score", *getattr(MODULES[name], "DETAILS", {})}
+    needed = {key for parameters in stated.values() for key in parameters or ()}
+    assert needed <= signatures.parameters("evaluation", name).keys()
+    found = evaluate(name, case)
+    for key in signatures.counted({"use": name}):
+        assert ((found[key] >= 0) & (found[key] <= 1)).all()
+        assert found[key].frac().eq(0).double().mean() > 0.5
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if getattr(MODULES[name], "X", "") == "layers"])
+def test_what_goes_over_layers_says_how_and_keeps_the_maps(name, case):
+    assert "mode" in signatures.parameters("evaluation", name)
+    found = evaluate(name, case)
+    assert found["maps"].shape == (*found["curve"].shape, *case[3].shape[1:])
+    assert found["maps"].dtype == torch.float32
+
+
 ENTRIES = [(name, {}) for name in NAMES]
 ENTRIES += [(name, stated) for found in protocols.known().values() for name, stated in found["metrics"].items()]
 

@@ -74,8 +74,8 @@ FRAMES = {
         | {"family": ["image", "gradient", "control"], "low": [np.nan, 0, -1], "high": [np.nan, 1, np.nan]}
     ),
 }
-TRAINED = {"metric": "", "protocol": "", "layers": 0}
-DRAWN = {"metric": "mprt", "protocol": "m_$<|& 3f2a9c", "layers": 1}
+TRAINED = {"metric": "", "mode": "", "protocol": "", "layers": 0}
+DRAWN = {"metric": "mprt", "mode": "cascading", "protocol": "m_$<|& 3f2a9c", "layers": 1}
 FRAMES["randomised"] = pd.concat([FRAMES["gallery"].assign(**TRAINED), FRAMES["gallery"].iloc[1:].assign(**DRAWN)])
 
 

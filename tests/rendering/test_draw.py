@@ -74,7 +74,8 @@ def test_pictures_come_from_the_store_of_a_gallery(tmp_path):
         "gradient": np.ones((1, 8, 8), np.float32),
     }
     methods = [{"method": "gradient", "label": "Gradient", "family": "gradient", "reduce": "sum"}]
-    gallery.write(marker, {}, arrays, methods, dataset="digits", model="resnet", classes=["cat", "dog"])
+    names = {"dataset": "digits", "model": "resnet", "classes": ["cat", "dog"]}
+    gallery.write(marker, {}, arrays, methods, without="", **names)
     assert {"dog", "explained: cat", "Gradient"} <= set(texts(run(marker, tmp_path, "coherence")[0]))
 
 

@@ -52,23 +52,28 @@ def test_scores_give_one_row_with_the_number_of_images():
 
 @pytest.mark.parametrize("right", [0, 7, 30])
 def test_scores_that_count_images_have_the_interval_of_a_share(right):
-    scores = np.arange(30)[None] < right
-    rows = score_rows(scores, ends=(0.0, 1.0))
+    rows = score_rows(np.arange(30)[None] < right, counts=True)
+    assert rows["n"].tolist() == [30]
     np.testing.assert_array_equal(rows[INTERVAL].to_numpy()[0], np.ravel(wilson(right, 30)))
-    scaled = score_rows(scores - 0.5, ends=(-0.5, 0.5))
-    np.testing.assert_allclose(scaled[INTERVAL], rows[INTERVAL] - 0.5, rtol=0, atol=1e-15)
 
 
-def test_scores_of_several_seeds_count_images_only_where_all_agree():
-    same, apart = np.ones((2, 30)), np.stack([np.ones(30), np.zeros(30)])
-    assert score_rows(same, ends=(0.0, 1.0))[INTERVAL].to_numpy()[0].tolist() == np.ravel(wilson(30, 30)).tolist()
-    rows = score_rows(apart, ends=(0.0, 1.0))
-    np.testing.assert_array_equal(rows[INTERVAL].to_numpy()[0], np.ravel(bootstrap(apart)))
+def test_an_image_may_count_in_part():
+    rows = score_rows([[1.0] * 9 + [0.5]], counts=True)
+    np.testing.assert_array_equal(rows[INTERVAL].to_numpy()[0], np.ravel(wilson(9.5, 10)))
 
 
-@pytest.mark.parametrize("ends", [(None, None), (0.0, None), (0.0, 2.0)])
-def test_scores_without_such_ends_are_resampled_even_where_they_agree(ends):
-    assert score_rows(np.ones((1, 30)), ends=ends)[INTERVAL].to_numpy()[0].tolist() == [1.0, 1.0, 1.0]
+@pytest.mark.parametrize("apart", [0, 1, 30])
+def test_shares_of_several_seeds_have_the_wider_interval_at_either_end(apart):
+    scores = np.ones((2, 30))
+    scores[1, :apart] = 0
+    rows = score_rows(scores, counts=True)
+    ends = np.array([np.ravel(bootstrap(scores)), np.ravel(wilson(30 - apart / 2, 30))])
+    assert rows[INTERVAL].to_numpy()[0].tolist() == [ends[0, 0], ends[:, 1].min(), ends[:, 2].max()]
+    assert rows["low"].item() < rows["high"].item()
+
+
+def test_scores_that_count_nothing_are_resampled_even_where_they_are_all_one():
+    assert score_rows(np.ones((1, 30)))[INTERVAL].to_numpy()[0].tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_curve_gives_one_row_per_point():
