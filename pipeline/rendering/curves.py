@@ -14,7 +14,7 @@ FRAME = "curves"
 
 @mpl.rc_context(_style.RC)
 def curves(frame: pd.DataFrame) -> Figure:
-    """Draw the mean curve of every method with its band: a column per metric, a row per family where there are many.
+    """Draw the mean curve of every method with its band: by metric and, where there are many, by family.
 
     Args:
         frame: rows of ``curves`` (docs/formats.md) of one network on one data set.
@@ -22,9 +22,7 @@ def curves(frame: pd.DataFrame) -> Figure:
     frame = frame[frame["x_name"] != "samples"]  # which pipeline/rendering/convergence.py shows
     if frame.empty:
         return _style.empty(LABEL)
-    titles = headings(frame)
-    figure = _panels.bands(frame, x="x", column="metric", titles=titles)
-    for panel, metric in zip(figure.axes[-len(titles) :], titles, strict=True):
-        panel.set_xlabel(frame.loc[frame["metric"] == metric, "x_name"].iloc[0])
+    places = dict(zip(frame["metric"], frame["x_name"], strict=True))
+    figure = _panels.bands(frame, x="x", column="metric", titles=headings(frame), places=places)
     figure.supylabel("mean over images", size="medium")
     return figure

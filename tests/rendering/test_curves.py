@@ -1,9 +1,11 @@
 """Perturbation curves, and the grid of panels that they share with the retraining curves."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from pipeline.rendering._panels import ABREAST, POINTS
 from pipeline.rendering._style import CONTROL_COLOUR, FAINT, methods
 from pipeline.rendering.curves import curves as draw
 
@@ -91,3 +93,41 @@ def test_every_name_is_in_sight(figure):
         assert box.x0 >= panel.bbox.x1
         assert box.x1 <= window.x1
         assert box.y0 >= panel.bbox.y0 - 2
+
+
+@pytest.fixture(scope="module")
+def many(curves):
+    """Return the curves of more metrics than stand side by side, each with an x axis of its own."""
+    rows = curves[curves["metric"] == "deletion"]
+    told = [{"metric": f"m{n}", "metric_label": f"Metric {n}", "x_name": f"things {n}"} for n in range(ABREAST + 1)]
+    return pd.concat([rows.assign(**each, estimate=rows["estimate"] + 0.1 * n) for n, each in enumerate(told)])
+
+
+def test_of_many_metrics_each_has_a_row_and_each_family_a_column(many):
+    figure = draw(many)
+    legends, panels = figure.axes[: len(ROWS)], np.reshape(figure.axes[len(ROWS) :], (ABREAST + 1, len(ROWS)))
+    assert [panel.get_legend().get_title().get_text() for panel in legends] == ROWS
+    assert not any(panel.axison for panel in legends)
+    assert [panel.get_title(loc="left") for panel in panels[:, 0]] == [f"Metric {n}" for n in range(ABREAST + 1)]
+    assert not any(panel.get_title(loc="left") for panel in panels[:, 1:].ravel())
+    for number, row in enumerate(panels):
+        assert {panel.get_xlabel() for panel in row} == {f"things {number}"}
+        assert len({panel.get_ylim() for panel in row}) == 1
+        for panel, named in zip(row, legends, strict=True):
+            own = [each.get_label() for each in panel.get_lines() if each.get_color() not in (FAINT, CONTROL_COLOUR)]
+            assert own == [name for name in legend(named) if name not in ("Random", "Sobel edges")]
+    chosen = many[(many["method"] == "rise") & (many["metric"] == "m3")]
+    drawn = line(panels[3, ROWS.index("perturbation")], "RISE")
+    np.testing.assert_array_equal(drawn.get_xydata(), chosen[["x", "estimate"]])
+
+
+def test_of_long_lines_points_are_drawn_from_the_first_to_the_last(curves):
+    x = np.linspace(0, 1, 1000)
+    first = curves.iloc[[0]].drop(columns=["x", "estimate", "low", "high"])
+    ends = pd.DataFrame({"x": x, "estimate": 1 - x, "low": 0.9 - x, "high": 1.1 - x})
+    (drawn,) = draw(first.merge(ends, how="cross")).axes[0].get_lines()
+    found = drawn.get_xydata()
+    assert len(found) == POINTS
+    assert found[[0, -1], 0].tolist() == [0, 1]
+    assert set(map(tuple, found)) <= set(zip(x, 1 - x, strict=True))
+    assert np.diff(found[:, 0]).max() < 1.1 / (POINTS - 1)
