@@ -15,9 +15,10 @@ MAPS = {
 }
 SCORES = {f"evaluate {method}" for method in METHODS}
 RETRAINED = {f"retrain {mode} {address}" for mode in ("roar", "kar") for address in ("smoothgrad.square", "random_map")}
-# What follows changed scores or accuracies, and what follows changed maps.
+# What follows changed scores or accuracies, what follows other scores' indexes, and what follows changed maps.
 TOLD = {"summarise", "tabulate accuracy", "tabulate scores", "tabulate left_out", "draw scores_dots", "page"}
-SHOWN = {"exhibit", "draw coherence"}
+ANEW = {"exhibit_randomised", "draw randomised_maps"}
+SHOWN = {"exhibit", "draw coherence"} | ANEW
 ALL = {"download", "train", "predict", "tally", "retrain_undegraded"} | MAPS | SCORES | RETRAINED | TOLD | SHOWN
 
 # The jobs of each method: its maps of every split, its scores, retraining on its maps.
@@ -59,11 +60,11 @@ CODE = {
     ),
     "a metric": (
         ("pipeline/evaluation/insertion.py", "return exchange_curve(", "return {} or exchange_curve("),
-        SCORES | TOLD,
+        SCORES | TOLD | ANEW,
     ),
     "the ranking of pixels": (
         ("pipeline/evaluation/_ranking.py", "flatten(1) + 0.0", "flatten(1) + 1.0"),
-        SCORES | RETRAINED | {"retrain_undegraded"} | TOLD,
+        SCORES | RETRAINED | {"retrain_undegraded"} | TOLD | ANEW,
     ),
     "training": (("pipeline/training/fit.py", "peak * (0.1 + 0.9 *", "peak * (0.2 + 0.8 *"), ALL - {"download"}),
     "the network": (("pipeline/models/_blocks.py", "1024), nn.ReLU", "1024), nn.Tanh"), ALL - {"download"}),
@@ -81,8 +82,11 @@ CONFIG = {
         ("{use: gradient}\n  smooth", "{use: gradient, reduce: abs_sum}\n  smooth"),
         {"evaluate gradient"} | TOLD | SHOWN,
     ),
-    "a metric's parameter": (("insertion, steps: 4", "insertion, steps: 5"), SCORES | TOLD),
-    "a metric more": (("  keep_20:", "  keep_30: {use: degradation_keep, fraction: 0.3}\n  keep_20:"), SCORES | TOLD),
+    "a metric's parameter": (("insertion, steps: 4", "insertion, steps: 5"), SCORES | TOLD | ANEW),
+    "a metric more": (
+        ("  keep_20:", "  keep_30: {use: degradation_keep, fraction: 0.3}\n  keep_20:"),
+        SCORES | TOLD | ANEW,
+    ),
     "a method less": (("  integrated_gradients: {use: integrated_gradients, steps: 4}\n", ""), TOLD | SHOWN),
     "a training parameter": (("{epochs: 2}", "{epochs: 2, momentum: 0.8}"), ALL - {"download"}),
     "the epochs, of which retraining has its own": (
@@ -99,7 +103,10 @@ CONFIG = {
         RETRAINED | {"retrain_undegraded"} | TOLD,
     ),
     "fractions of retraining": (("[0.5, 0.9]", "[0.5, 0.7]"), RETRAINED | TOLD),
-    "a figure more": (("[coherence, scores_dots]", "[coherence, scores_dots, curves]"), {"draw curves", "page"}),
+    "a figure more": (
+        ("scores_dots, randomised_maps]", "scores_dots, randomised_maps, curves]"),
+        {"draw curves", "page"},
+    ),
 }
 # Plug-ins that the study does not use.
 UNUSED = ("attribution/input_x_gradient", "models/simple_cnn_cam", "data/planted_digits", "rendering/curves")

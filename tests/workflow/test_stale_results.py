@@ -14,9 +14,10 @@ DUE = {
     "attribute explain integrated_gradients",
     "evaluate integrated_gradients",
     "exhibit",
+    "exhibit_randomised",
     "summarise",
     *(f"tabulate {table}" for table in ("accuracy", "scores", "left_out")),
-    *(f"draw {figure}" for figure in ("coherence", "scores_dots")),
+    *(f"draw {figure}" for figure in ("coherence", "randomised_maps", "scores_dots")),
     "page",
 }
 

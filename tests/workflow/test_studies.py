@@ -73,7 +73,8 @@ def test_data_sets_times_models_times_seeds_are_cut_by_what_a_model_names(study)
         "retrain": 4 * 2,
         "summarise": 1,
         "exhibit": 3,
+        "exhibit_randomised": 3,
         "tabulate": 3,
-        "draw": 3 * 2,
+        "draw": 3 * 3,
         "page": 1,
     }
