@@ -24,21 +24,21 @@ def test_every_file_that_the_plan_lists_is_there_after_one_run(built):
 
     targets = plan.targets(study)
 
-    assert len(targets) == 1 + 2 + 1 + 2 + 9 + 5 + 1 + 4 + 10 + 1 + 3 * 4 + 2 * 3 + 1
+    assert len(targets) == 1 + 2 + 1 + 2 + 9 + 5 + 1 + 4 + 10 + 2 + 3 * 4 + 3 * 3 + 1
     assert [path for path in targets if not (built.folder / path).is_file()] == []
 
 
 def test_the_first_run_starts_each_job_once(built):
     said = (built.folder / "finished").read_text()
 
-    assert len(re.findall(r"^Finished jobid: ", said, flags=re.MULTILINE)) == 32  # with the job of rule all
-    assert "32 of 32 steps (100%) done" in said
+    assert len(re.findall(r"^Finished jobid: ", said, flags=re.MULTILINE)) == 34  # with the job of rule all
+    assert "34 of 34 steps (100%) done" in said
 
 
 def test_no_job_warns_of_anything(built):
     logs = sorted((built.folder / "logs").rglob("*.log"))
 
-    assert len(logs) == 31
+    assert len(logs) == 33
     assert max(len(log.read_text().splitlines()) for log in logs) < 10
     loud = {str(log): log.read_text() for log in logs if re.search("warning|error", log.read_text(), re.IGNORECASE)}
     assert loud == {}
@@ -75,7 +75,7 @@ def test_the_page_holds_every_figure_and_asks_nobody_for_anything(study):
     page = (study.results / "page" / "index.html").read_text()
 
     assert "A toy study" in page
-    assert page.count("data:image/svg+xml;base64,") == 2
+    assert page.count("data:image/svg+xml;base64,") == 3
     assert re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", page) == []
 
 
