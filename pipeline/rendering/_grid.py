@@ -30,6 +30,15 @@ def signed(maps: pd.DataFrame) -> pd.Series:
     return (lowest.groupby(maps["method"]).min() < 0) & (highest.groupby(maps["method"]).max() > 0)
 
 
+def starts(families: pd.Series, side: int) -> list[int]:
+    """Return where rows or columns of so many pixels begin: the images', then the methods', each family apart."""
+    gap, start, before, found = max(1, side // 12), 0, None, [0]
+    for family in families:
+        start += side + gap * (1 if family == before else 4)
+        found, before = [*found, start], family
+    return found
+
+
 def draw(whole: Picture, inch: float, margins: Margins) -> tuple[Figure, Axes]:
     """Return a new figure and its one panel, which shows ``whole`` at ``inch`` inches per pixel."""
     left, right, top, bottom = margins

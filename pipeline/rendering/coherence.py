@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.rendering._grid import GREY, IMAGE, draw, name_image, scales, signed, write
+from pipeline.rendering._grid import GREY, IMAGE, draw, name_image, scales, signed, starts, write
 from pipeline.rendering._mosaic import Picture, assemble, paint, photograph, shrink
 from pipeline.rendering._style import RC, empty, methods
 
@@ -33,22 +33,13 @@ def coherence(frame: pd.DataFrame) -> Figure:
     drawn["signed"] = signed(maps)
     height, width = shrink(images["pixels"].iloc[0]).shape[:2]
     tops = [row * (height + max(1, height // 12)) for row in range(len(images))]
-    lefts = _lefts(drawn["family"], width)
+    lefts = starts(drawn["family"], width)
     figure, panel = draw(assemble(_tiles(frame, images.index, drawn), tops, lefts), TILE / width, MARGINS)
     for top, (_, image) in zip(tops, images.iterrows(), strict=True):
         name_image(panel, image, (0, top + height / 2), across=-5, ha="right")
     _name_columns(panel, drawn, [left + width / 2 for left in lefts], width)
     scales(figure, drawn["signed"], LEFT, 0.38)
     return figure
-
-
-def _lefts(families: pd.Series, width: int) -> list[int]:
-    """Return where the columns begin: the image, then the methods, with a wider gap before each family."""
-    gap, left, before, lefts = max(1, width // 12), 0, None, [0]
-    for family in families:
-        left += width + gap * (1 if family == before else 4)
-        lefts, before = [*lefts, left], family
-    return lefts
 
 
 def _tiles(frame: pd.DataFrame, ids: pd.Index, drawn: pd.DataFrame) -> dict[tuple[int, int], Picture]:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.rendering._grid import GREY, IMAGE, draw, name_image, scales, signed, write
+from pipeline.rendering._grid import GREY, IMAGE, draw, name_image, scales, signed, starts, write
 from pipeline.rendering._mosaic import Picture, assemble, paint, photograph, shrink
 from pipeline.rendering._style import RC, SMALL, empty, methods
 
@@ -45,7 +45,7 @@ def randomised_maps(frame: pd.DataFrame) -> Figure:
     images = images.head(max(1, WIDEST // sum(map(len, layers.values()))))
     height, width = shrink(images["pixels"].iloc[0]).shape[:2]
     columns = _columns(images.index, layers, width)
-    tops = _tops(drawn["family"], height)
+    tops = starts(drawn["family"], height)
     whole = assemble(_tiles(maps, images, drawn, columns), tops, columns["left"].tolist())
     figure, panel = draw(whole, TILE / width, MARGINS)
     _name_rows(panel, drawn, tops[1:], height)
@@ -72,15 +72,6 @@ def _columns(ids: pd.Index, layers: Mapping[Any, list[int]], width: int) -> pd.D
         found += [{**told, "layers": count, "left": start + place * (width + gap)} for place, count in enumerate(shown)]
         start += max(len(shown) * (width + gap), round(BLOCK / TILE * width)) + 3 * gap
     return pd.DataFrame(found)
-
-
-def _tops(families: pd.Series, height: int) -> list[int]:
-    """Return where the rows begin: that of the images, then the methods, with a wider gap before each family."""
-    gap, top, before, tops = max(1, height // 12), 0, None, [0]
-    for family in families:
-        top += height + gap * (1 if family == before else 4)
-        tops, before = [*tops, top], family
-    return tops
 
 
 def _tiles(
