@@ -50,9 +50,9 @@ verify: env ## hold every result against the config; what does not match is due 
 PICTURES = $(addprefix $(RESULTS)/figures/,planted_digits/simple_cnn_cam/coherence.png digits/simple_cnn/scores_dots.svg \
     digits/simple_cnn/retraining_curves.svg) \
     $(wildcard results-coherence/figures/*/*/coherence.png results-surfaces/figures/*/*/surfaces.png \
-    results-convergence/figures/*/*/convergence.svg results-metrics/figures/*/*/ranks_dots.svg \
-    results-metrics/figures/*/*/agreement_map.svg results-metrics/figures/*/*/randomised_maps.png)
-TABLES = $(wildcard $(addprefix results-metrics/tables/,ranks.md agreement.md quality.md scores.md))
+    results-convergence/figures/*/*/convergence.svg \
+    $(addprefix results-*metrics/figures/*/*/,ranks_dots.svg agreement_map.svg randomised_maps.png))
+TABLES = $(wildcard $(addprefix results-*metrics/tables/,ranks.md agreement.md quality.md scores.md))
 
 docs: ## put tables and pictures of the finished default study, and some of others, into the README and docs/results
 	$(BIN)/python -m pipeline.publish --results $(RESULTS) --readme README.md --folder docs/results --table scores \
