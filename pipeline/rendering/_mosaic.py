@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 PERCENTILE = 99
 SIGNED, UNSIGNED = "RdBu_r", "magma"
+NOTHING = 176  # the grey of a map that ranks nothing, which neither scale has
 LARGEST = 96  # pixels along a tile: what is seen of one among hundreds
 
 Picture = NDArray[np.uint8]
@@ -20,11 +21,13 @@ def paint(saliency: NDArray[np.floating], *, signed: bool) -> Picture:
 
     A signed map runs from -p to p, with p the 99th percentile of its absolute values, so that zero is white; an
     unsigned one from its 1st to its 99th percentile. Where that leaves no range, as for a map of few pixels, the
-    extremes take their place; a constant map has the colour of zero or of the least.
+    extremes take their place. A map that ranks nothing, because it is constant or not finite, is grey.
     """
+    if not np.isfinite(saliency).all() or saliency.min() == saliency.max():
+        return np.full((*saliency.shape, 3), NOTHING, dtype=np.uint8)
     low = 0.0 if signed else float(np.percentile(saliency, 100 - PERCENTILE))
     above = np.abs(saliency) if signed else saliency - low
-    span = float(np.percentile(above, PERCENTILE)) or float(above.max()) or 1.0
+    span = float(np.percentile(above, PERCENTILE)) or float(above.max())
     unit = (saliency / span + 1) / 2 if signed else (saliency - low) / span
     return colormaps[SIGNED if signed else UNSIGNED](np.clip(unit, 0, 1), bytes=True)[..., :3]
 

@@ -43,13 +43,31 @@ def test_the_scale_of_a_map_does_not_show():
 
 
 @pytest.mark.parametrize(("signed", "none"), [(True, (SIGNED, 0.5)), (False, (UNSIGNED, 0.0))])
-def test_a_map_of_one_pixel_shows_it_and_a_constant_one_shows_nothing(signed, none):
+def test_a_map_of_one_pixel_shows_it(signed, none):
     saliency = np.zeros((20, 20))
-    assert (paint(saliency, signed=signed) == colour(*none)).all()
     saliency[3, 4] = 1e-6
     painted = paint(saliency, signed=signed)
     assert painted[3, 4].tolist() == colour(none[0], 1.0)
     assert painted[0, 0].tolist() == colour(*none)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("value", [0.0, 0.7, -2.0, np.inf, np.nan])
+def test_a_map_that_ranks_nothing_has_a_colour_that_no_other_map_has(signed, value):
+    saliency = np.full((6, 8), value)
+    painted = paint(saliency, signed=signed)
+    assert painted.shape == (6, 8, 3)
+    assert len(np.unique(painted)) == 1
+    scale = colormaps[SIGNED if signed else UNSIGNED](np.arange(256), bytes=True)[:, :3].astype(int)
+    assert np.abs(scale - painted[0, 0]).max(1).min() > 16
+    assert (255 - painted).min() > 16  # the page is white
+    if np.isfinite(value):
+        saliency[0, 0] += 1e-6
+    else:
+        saliency[1:] = np.arange(8)
+        np.testing.assert_array_equal(paint(saliency, signed=signed), painted)
+        saliency[0] = 0
+    assert len(np.unique(paint(saliency, signed=signed))) > 1
 
 
 def test_large_pictures_are_averaged_over_squares_and_small_ones_left_alone():
