@@ -47,7 +47,8 @@ verify: env ## hold every result against the config; what does not match is due 
 	$(BIN)/python -m pipeline.verify --configfiles $(CONFIG)
 
 # What the docs show: pictures of the default study, and of those others that are finished.
-PICTURES = $(addprefix $(RESULTS)/figures/,planted_digits/simple_cnn_cam/coherence.png digits/simple_cnn/scores_dots.svg \
+PICTURES = $(addprefix $(RESULTS)/figures/,planted_digits/simple_cnn_cam/coherence.png \
+    planted_digits/simple_cnn_cam/randomised_maps.png digits/simple_cnn/scores_dots.svg \
     digits/simple_cnn/retraining_curves.svg) \
     $(wildcard results-coherence/figures/*/*/coherence.png results-surfaces/figures/*/*/surfaces.png \
     results-convergence/figures/*/*/convergence.svg \
