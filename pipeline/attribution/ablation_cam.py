@@ -19,17 +19,18 @@ LABEL = "Ablation-CAM"
 FAMILY = "cam"
 REDUCE = "sum"
 REQUIRES = ("target_layer",)
-PASSES = {"forward": "channels + 1", "backward": "0"}
-CHUNK = 32  # ablated images at a time, where fewer are explained: small batches are slow
+PASSES = {"forward": "ceil(channels / 32) + 1", "backward": "0"}
+CHUNK = 32  # ablated channels of an image at a time, where fewer images are explained: small batches are slow
 
 
 @torch.no_grad()
 def ablation_cam(model: nn.Module, images: Tensor, targets: Tensor, *, layer: str = "auto") -> Tensor:
     """Weigh the layer's channels by the fall of the target's logit when they are set to 0, add them up, cut below zero.
 
-    One forward for each channel and none for a channel that is 0 everywhere, which weighs nothing. On a network that
-    ends in global average pooling and a linear layer, a channel's weight is its mean times its weight for the target:
-    CAM's map with each channel counted as strongly as it is active.
+    What follows the layer runs once for each channel, but not for one that is 0 everywhere, which weighs nothing; what
+    precedes it runs once for every 32 channels, or for as many as there are images. On a network that ends in global
+    average pooling and a linear layer, a channel's weight is its mean times its weight for the target: CAM's map with
+    each channel counted as strongly as it is active.
 
     Args:
         model: classifier in eval mode, (N, C, H, W) -> (N, K) logits.
@@ -49,24 +50,39 @@ def ablation_cam(model: nn.Module, images: Tensor, targets: Tensor, *, layer: st
         whole = target_score("logit", model(images), targets)
     features = only(outputs, layer)
     weights = torch.zeros(features.shape[:2], dtype=whole.dtype, device=images.device)
-    places, most = features.ne(0).flatten(2).any(2).nonzero(), max(CHUNK, len(images))
+    most = max(CHUNK, len(images))
     with folded(model, find(model, layer)):
-        for first in range(0, len(places), most):
-            rows, channels = places[first : first + most].unbind(1)
-            ablated = features[rows]
-            ablated[torch.arange(len(rows), device=rows.device), channels] = 0
-            logits = _continued(model, images[rows], layer, ablated)
-            weights[rows, channels] = whole[rows] - target_score("logit", logits, targets[rows])
+        for image, live in enumerate(features.ne(0).flatten(2).any(2)):
+            places = live.nonzero()[:, 0]
+            for first in range(0, len(places), most):
+                channels = places[first : first + most]
+                logits = _continued(model, images[image, None], layer, _ablated(features[image], channels))
+                without = target_score("logit", logits, targets[image].expand(len(channels)))
+                weights[image, channels] = whole[image] - without
     return to_image_size((weights[..., None, None] * features).sum(1, keepdim=True).relu(), images)
 
 
-def _continued(model: nn.Module, images: Tensor, layer: str, features: Tensor) -> Tensor:
-    """Return the logits, (M, K), of images at whose ``layer`` the network goes on with ``features`` instead.
+def _ablated(features: Tensor, channels: Tensor) -> Tensor:
+    """Return features (C, H, W) once for each of M channels, (M, C, H, W), which is 0 there."""
+    ablated = features.repeat(len(channels), 1, 1, 1)
+    ablated[torch.arange(len(channels), device=channels.device), channels] = 0
+    return ablated
 
-    What lies before the layer runs too: there is no general way into the middle of a network.
+
+def _continued(model: nn.Module, image: Tensor, layer: str, features: Tensor) -> Tensor:
+    """Return the logits, (M, K), of one image (1, C, H, W) at whose ``layer`` the network goes on with M ``features``.
+
+    What lies before the layer runs too, since there is no general way into the middle of a network, but for the one
+    image: what goes round the layer is broadcast. A network that concatenates the two instead, or has counted its
+    images before the layer, is shown the image M times.
     """
     hook = find(model, layer).register_forward_hook(lambda *_: features)
     try:
-        return model(images)
+        try:
+            logits = model(image)
+        except RuntimeError:  # so many images here, so many there
+            logits = None
+        alike = logits is not None and len(logits) == len(features)
+        return logits if alike else model(image.expand(len(features), -1, -1, -1))
     finally:
         hook.remove()

@@ -77,30 +77,68 @@ def test_a_number_added_to_all_logits_changes_no_map(pooled, images, targets):
         torch.testing.assert_close(ablation_cam(pooled, images, targets, layer="3"), expected, rtol=1e-9, atol=1e-13)
 
 
-def test_needs_one_evaluation_for_each_channel_and_one_for_each_image(counted, pooled, images, targets):
+def test_what_precedes_the_layer_runs_once_for_many_channels_and_what_follows_it_for_each(
+    counted, pooled, images, targets
+):
     assert (pooled[:4](images).amax((2, 3)) > 0).all()  # no channel is skipped
-    model = counted(pooled)
+    model, after = counted(pooled), []
+    pooled[6].register_forward_hook(lambda _module, inputs, _logits: after.append(len(inputs[0])))
     ablation_cam(model, images, targets, layer="model.3")
-    assert sum(model.batches) == 4 + 4 * 6
+    assert model.batches == [4] + [1] * 4
+    assert after == [4] + [6] * 4
 
 
-def test_the_ablated_images_in_memory_do_not_grow_with_the_channels(counted, images, targets):
-    layers = [nn.Conv2d(3, 50, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(50, 5)]
-    model = counted(nn.Sequential(*layers).double().eval())
-    ablation_cam(model, images, targets, layer="model.0")
-    assert sum(model.batches) == 4 + 4 * 50
-    assert max(model.batches) == 32
-    model.batches.clear()
-    ablation_cam(model, images.repeat(10, 1, 1, 1), targets.repeat(10), layer="model.0")
-    assert max(model.batches) == 40
+def test_the_ablated_images_in_memory_do_not_grow_with_the_channels(images, targets):
+    model = nn.Sequential(nn.Conv2d(3, 50, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(50, 5)).double().eval()
+    after = []
+    model[3].register_forward_hook(lambda _module, inputs, _logits: after.append(len(inputs[0])))
+    ablation_cam(model, images, targets, layer="0")
+    assert after == [4] + [32, 18] * 4
+    after.clear()
+    ablation_cam(model, images.repeat(10, 1, 1, 1), targets.repeat(10), layer="0")
+    assert after == [40] + [40, 10] * 40
 
 
-def test_a_channel_of_zeros_is_skipped_and_a_constant_one_is_not(counted, pooled, images, targets):
+class Joined(nn.Module):
+    """Goes round a layer and sets what went round beside what went through; or counts its images beforehand."""
+
+    def __init__(self, *, counts):
+        super().__init__()
+        self.inner, self.head, self.counts = nn.Conv2d(3, 6, 3, padding=1), nn.LazyLinear(5), counts
+
+    def forward(self, images):
+        count = len(images)
+        inner = self.inner(images).relu()
+        if self.counts:
+            return self.head(inner.mean((2, 3)).view(count, -1, 6).mean(1))
+        return self.head(torch.cat([inner, images], dim=1).mean((2, 3)))
+
+
+@pytest.mark.parametrize("counts", [False, True])
+@torch.no_grad()
+def test_a_network_that_cannot_broadcast_gives_the_same(counts, images, targets, at_layer):
+    model = Joined(counts=counts).double().eval()
+    whole, features = model(images), model.inner(images)
+
+    found = at_layer(ablation_cam(model, images, targets, layer="inner"), features.shape[2:])
+
+    for i, target in enumerate(targets):
+
+        def rest(inner, image=images[i : i + 1]):
+            through = [inner.relu()] if counts else [inner.relu(), image]
+            return model.head(torch.cat(through, dim=1).mean((2, 3)))
+
+        torch.testing.assert_close(found[i, 0], weighed(features[i], rest, target, whole[i]), rtol=0, atol=1e-10)
+    assert found.any()
+
+
+def test_a_channel_of_zeros_is_skipped_and_a_constant_one_is_not(pooled, images, targets):
     pooled[2].weight.data[1:3] = 0
     pooled[2].bias.data[1:3] = torch.tensor([-1.0, 5.0])  # after the ReLU 0 and 5 everywhere
-    model = counted(pooled)
-    found = ablation_cam(model, images, targets, layer="model.3")
-    assert sum(model.batches) == 4 + 4 * 5
+    after = []
+    pooled[6].register_forward_hook(lambda _module, inputs, _logits: after.append(len(inputs[0])))
+    found = ablation_cam(pooled, images, targets, layer="3")
+    assert after == [4] + [5] * 4
     with torch.no_grad():
         features = pooled[:4](images)
         weights = features.mean((2, 3)) * pooled[6].weight[targets]
