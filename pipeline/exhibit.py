@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from pipeline import cli, gallery, provenance, store
@@ -43,10 +44,12 @@ def main(
     for entry, marker in shown.items():
         ids, targets = store.read(marker, "ids", "targets")
         rows = gallery.choose(choice, classes, labels[ids], targets, ids)
+        rising = np.sort(rows)  # of thousands of maps only those that are shown are read
         arrays |= {"ids": ids[rows], "targets": targets[rows], "labels": labels[ids[rows]], "image": images[ids[rows]]}
         for address, facts in methods[entry].items():
-            (values,) = store.read(marker, split_address(address)[1])
-            arrays[address] = reduce_channels(torch.from_numpy(values[rows]), facts["reduce"]).numpy()
+            (values,) = store.read(marker, split_address(address)[1], rows=rising)
+            saliency = reduce_channels(torch.from_numpy(values), facts["reduce"]).numpy()
+            arrays[address] = saliency[np.searchsorted(rising, rows)]
             kept.append({"method": address, **facts})
     without = NOT_CHOSEN if arrays else SKIPPED
     gallery.write(

@@ -229,6 +229,22 @@ def test_a_gallery_shows_pairs_of_the_true_and_the_explained_class(finished, run
     assert store.read(marker, "ids")[0].tolist() == [n for n, pair in zip(ids, pairs, strict=True) if pair == pairs[5]]
 
 
+def test_every_picture_of_a_gallery_has_the_map_of_its_own_image(finished, run_job, tmp_path):
+    maps = plan.path("explain_maps", finished, {**RUN, "method": "gradient"})
+    ids, explained, values = store.read(maps, "ids", "targets", "maps")
+    images, labels = store.read(plan.path("data", finished, RUN), "images", "labels")
+    pairs = [[str(labels[ids[place]]), int(explained[place])] for place in (-1, 0)]  # not in the order of the ids
+
+    marker = exhibited(finished, run_job, tmp_path, pairs=pairs, count=2)
+
+    shown, targets, drawn, pictures = store.read(marker, "ids", "targets", "gradient", "image")
+    assert (np.diff(shown) < 0).any()
+    rows = np.searchsorted(ids, shown)
+    np.testing.assert_array_equal(drawn, np.abs(values[rows]).max(1))
+    np.testing.assert_array_equal(targets, explained[rows])
+    np.testing.assert_array_equal(pictures, images[shown])
+
+
 def test_pairs_that_no_image_has_make_an_empty_gallery_and_figures_that_say_so(finished, run_job, tmp_path):
     maps = plan.path("explain_maps", finished, {**RUN, "method": "gradient"})
     (ids, explained), (labels,) = (
